@@ -1,0 +1,28 @@
+//! One file's content, opened and mapped once, shared by every transfer of it.
+//! It never lets our own code read the mapping: only the kernel does, so truncation is an error
+//! code and not a signal.
+
+/// A stand-in shape; the fields come with `files`.
+#[derive(Debug)]
+pub struct Image {}
+
+impl Image {
+    /// Bytes that a client receives.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        0
+    }
+
+    /// Address of the byte at `offset`, for the kernel alone. Valid for `len() - offset` bytes as
+    /// long as the image lives; the pages behind it may be gone when the file was truncated.
+    #[must_use]
+    pub fn address(&self, _offset: u64) -> *const u8 {
+        core::ptr::null()
+    }
+
+    /// Whether the file on disk is still the one that was opened (one fstat).
+    #[must_use]
+    pub fn unchanged(&self) -> bool {
+        true
+    }
+}
