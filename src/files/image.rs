@@ -9,11 +9,11 @@ pub struct Image {}
 impl Image {
     /// Bytes that a client receives.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         0
     }
 
-    /// Address of the byte at `offset`, for the kernel alone. Valid for `len() - offset` bytes as
+    /// Address of the byte at `offset`, for the kernel alone. Valid for `size() - offset` bytes as
     /// long as the image lives; the pages behind it may be gone when the file was truncated.
     #[must_use]
     pub fn address(&self, _offset: u64) -> *const u8 {
