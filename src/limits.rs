@@ -1,1 +1,66 @@
 //! Every bound, with its reason. A number that limits something stands here or nowhere.
+
+use crate::transfer::Nanos;
+
+// --- Retransmission ---
+
+/// Wait for the answer to the first packet, before any round trip was measured. Longer than a
+/// crowded server's first answer takes, shorter than the patience of any firmware (PXELINUX
+/// repeats its request after 110 ms, the others after 250 ms and more).
+pub const RETRY_INITIAL: Nanos = Nanos::from_millis(250);
+
+/// Never resend sooner, however short the round trip: a client's own scheduling takes milliseconds.
+pub const RETRY_FLOOR: Nanos = Nanos::from_millis(5);
+
+/// Never wait longer between resends, unless the client negotiated a longer `timeout`. Firmware
+/// gives up after 4 s to 25 s of silence, so a client that comes back must be met within that.
+pub const RETRY_CEILING: Nanos = Nanos::from_secs(2);
+
+/// Resends of an OACK to a peer that has proved nothing: its address may be forged.
+pub const UNPROVEN_OACKS: u8 = 3;
+
+/// Resends of DATA 1 to a peer that has proved nothing. Fewer, because DATA amplifies.
+pub const UNPROVEN_DATA: u8 = 2;
+
+/// A peer that has proved nothing within this time is forgotten.
+pub const UNPROVEN_LIFETIME: Nanos = Nanos::from_secs(10);
+
+/// A transfer without progress for this long is given up: longer than any firmware waits (EDK2
+/// 24 s, U-Boot 25 s).
+pub const GIVE_UP: Nanos = Nanos::from_secs(30);
+
+/// With a negotiated `timeout`, at least this many of it pass before giving up.
+pub const GIVE_UP_TIMEOUTS: u64 = 5;
+
+/// A transfer may take this long whatever its size, and then [`SLOWEST_BLOCK`] for each block:
+/// a client that acknowledges now and then cannot hold a slot for ever.
+pub const PROGRESS_GRACE: Nanos = Nanos::from_secs(120);
+
+/// The slowest acceptable average, about 100 bytes a second with the default block size.
+pub const SLOWEST_BLOCK: Nanos = Nanos::from_secs(5);
+
+/// A repeated request means that the client started over once its transfer has stood still for
+/// this long; sooner it is a duplicate that the network delayed.
+pub const RESTART_AFTER: Nanos = Nanos::from_secs(1);
+
+// --- Admission ---
+
+/// Transfers of one shard. At about 300 bytes each with its share of the tables this is 40 MB.
+pub const MAX_TRANSFERS: usize = 131_072;
+
+/// Strangers (address and port) remembered for the rate of ERROR 5. A collision only means that
+/// one of two strangers is answered less often.
+pub const STRANGERS: usize = 1_024;
+
+/// One ERROR 5 for each stranger in this time: enough to tell a confused client, useless to an
+/// attacker who wants an echo.
+pub const STRANGER_INTERVAL: Nanos = Nanos::from_secs(1);
+
+/// Timers handled in one turn; the rest follow in the next, so that datagrams are not starved.
+pub const TIMERS_PER_TURN: usize = 512;
+
+// --- Requests ---
+
+/// The default cap for RFC 7440 windows. RFC 7440's own figures gain little beyond it, and
+/// receive rings of firmware are small.
+pub const DEFAULT_MAX_WINDOWSIZE: u16 = 64;
