@@ -64,3 +64,9 @@ pub const TIMERS_PER_TURN: usize = 512;
 /// The default cap for RFC 7440 windows. RFC 7440's own figures gain little beyond it, and
 /// receive rings of firmware are small.
 pub const DEFAULT_MAX_WINDOWSIZE: u16 = 64;
+
+// --- The log ---
+
+/// Lines of finished transfers that may wait for the log. A pipe whose reader is slow must not
+/// stop a shard; what does not fit is counted and said later.
+pub const LOG_QUEUE: usize = 16_384;
