@@ -1,2 +1,21 @@
 //! One core's loop: receive, hand to the endpoint, send what it says, sleep until the next deadline.
 //! It never opens a file and never waits for anything but its backend.
+
+mod address;
+mod backend;
+mod bind;
+mod control;
+mod mtu;
+mod options;
+mod outbox;
+mod render;
+mod segmentation;
+mod sockets;
+mod waker;
+
+pub use backend::{Arrival, Backend, Counters, Event};
+pub use bind::bind;
+pub use mtu::Mtus;
+pub use outbox::Outbox;
+pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
+pub use waker::Waker;
