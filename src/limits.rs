@@ -70,3 +70,21 @@ pub const DEFAULT_MAX_WINDOWSIZE: u16 = 64;
 /// Lines of finished transfers that may wait for the log. A pipe whose reader is slow must not
 /// stop a shard; what does not fit is counted and said later.
 pub const LOG_QUEUE: usize = 16_384;
+
+/// Socket buffers, in bytes. A burst of 2,000 requests takes about 2 MiB of a receive buffer (the
+/// kernel counts its own structures); windows of as many clients wait in the send buffer.
+pub const SOCKET_BUFFER: usize = 8 << 20;
+
+/// Data sockets of each shard for each address it listens on. More of them make a transfer's port
+/// harder to guess and split batches into more calls.
+pub const DATA_SOCKETS: usize = 2;
+
+/// A predecessor's port is waited for this many times this long: a second in all.
+pub const BIND_TRIES: u32 = 50;
+pub const BIND_TRY_MILLIS: u64 = 20;
+
+/// The interface MTU is asked again after this many seconds: it changes rarely, but it does.
+pub const MTU_FRESH_SECS: u64 = 5;
+
+/// The largest block (RFC 2348, section "Blocksize Option Specification").
+pub const BLKSIZE_MAX: u16 = 65_464;

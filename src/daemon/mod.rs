@@ -13,11 +13,7 @@ use std::path::PathBuf;
 use crossbeam::channel::{Receiver, unbounded};
 
 use crate::files::{Root, RootError};
-use crate::shard::bind;
-use crate::shard::mailbox::{Order, Orders};
-use crate::shard::open::IoChoice;
-use crate::shard::sockets::{BindError, Buffers, Listen, Plan, Sockets};
-use crate::shard::worker::Settings;
+use crate::shard::{BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, bind};
 use threads::{Crew, Started};
 
 /// What `ringboot serve` was asked to do.
@@ -76,7 +72,7 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
     let root = Root::open(&options.root).map_err(ServeError::Root)?;
     let cores = cores::usable();
     let shards = options.shards.unwrap_or_else(|| shard_count(&cores));
-    let sockets = bind::bind(&plan(options, shards)).map_err(ServeError::Bind)?;
+    let sockets = bind(&plan(options, shards)).map_err(ServeError::Bind)?;
     let listening = listening(&sockets);
     warn_of_small_buffers(&sockets);
 

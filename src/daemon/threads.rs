@@ -13,12 +13,7 @@ use crate::files::{Deliver, Loader, Root};
 use crate::limits::LOG_QUEUE;
 use crate::observe::log;
 use crate::observe::record::Record;
-use crate::shard::mailbox::{Address, Mailbox, Orders, mailbox};
-use crate::shard::open::{self, IoChoice};
-use crate::shard::outbox::Outbox;
-use crate::shard::outside::Outside;
-use crate::shard::sockets::Sockets;
-use crate::shard::worker::{Settings, Worker};
+use crate::shard::{Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, mailbox, open};
 
 /// What came up, for the ready line.
 #[derive(Debug)]
@@ -152,7 +147,7 @@ impl Berth {
         }
         let layout = self.sockets.layout().clone();
         let waker = self.mailbox.waker.clone();
-        let mut opened = match open::open(self.io, self.sockets, waker) {
+        let mut opened = match open(self.io, self.sockets, waker) {
             Ok(opened) => opened,
             Err(reason) => {
                 let _ = ready.send(Err(reason));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::backend::{Arrival, Backend, Event};
 use super::mailbox::{Mailbox, Order};
-use super::mtu::MtuTable;
+use super::mtu::Mtus;
 use super::outbox::Outbox;
 use super::outside::Outside;
 use super::sockets::Layout;
@@ -69,7 +69,7 @@ impl Loop {
             outside: worker.outside,
             desk: Desk {
                 sockets: worker.sockets,
-                mtu: MtuTable::default(),
+                mtu: Mtus::default(),
                 hasher: RandomState::new(),
                 settings,
             },
@@ -192,7 +192,7 @@ impl Loop {
 /// Sorts what comes in: which socket answers, from which address, with how large a block.
 struct Desk {
     sockets: Layout,
-    mtu: MtuTable,
+    mtu: Mtus,
     hasher: RandomState,
     settings: Settings,
 }
