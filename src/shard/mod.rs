@@ -3,8 +3,13 @@
 
 mod address;
 mod backend;
+mod backlog;
 mod bind;
 mod control;
+mod delivery;
+mod epoll;
+mod errqueue;
+mod inbox;
 mod mtu;
 mod options;
 mod outbox;
@@ -15,7 +20,13 @@ mod waker;
 
 pub use backend::{Arrival, Backend, Counters, Event};
 pub use bind::bind;
+pub use epoll::EpollBackend;
 pub use mtu::Mtus;
 pub use outbox::Outbox;
 pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
 pub use waker::Waker;
+
+/// The errno of the system call that just failed on this thread.
+fn last_errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
