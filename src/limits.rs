@@ -88,3 +88,12 @@ pub const MTU_FRESH_SECS: u64 = 5;
 
 /// The largest block (RFC 2348, section "Blocksize Option Specification").
 pub const BLKSIZE_MAX: u16 = 65_464;
+
+/// Sends that wait for room in a socket's buffer. What does not fit is left to retransmission.
+pub const BACKLOG: usize = 4096;
+
+/// The largest request taken whole. RFC 1350 knows 512 bytes; long names and options need more.
+pub const REQUEST_BUFFER: usize = 2048;
+
+/// Batches of 64 datagrams taken from one socket before the others have their turn.
+pub const BATCHES_PER_TURN: usize = 2;

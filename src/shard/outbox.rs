@@ -2,6 +2,7 @@
 //! It never reads a file's bytes and never makes a system call.
 
 use alloc::sync::Arc;
+use core::ops::Range;
 
 use super::address::Name;
 use super::control::Control;
@@ -168,7 +169,7 @@ impl Outbox {
 
     /// Turns offsets into addresses and lays out one msghdr for each send. Nothing may be pushed
     /// afterwards, until the outbox is cleared.
-    pub(super) fn seal(&mut self, segmentation: &Segmentation) -> &Rendered {
+    pub(super) fn seal(&mut self, segmentation: &Segmentation) {
         let arena = self.arena.as_mut_ptr();
         for message in &self.messages {
             let stride = if message.owner.is_some() { 2 } else { 1 };
@@ -180,12 +181,16 @@ impl Outbox {
         }
         self.rendered
             .lay_out(&self.messages, &mut self.iovecs, segmentation);
-        &self.rendered
     }
 
     /// What was laid out by [`seal`](Outbox::seal).
     pub(super) const fn rendered(&self) -> &Rendered {
         &self.rendered
+    }
+
+    /// `sendmmsg` writes the number of bytes sent into its headers.
+    pub(super) fn headers_mut(&mut self, range: Range<usize>) -> &mut [libc::mmsghdr] {
+        self.rendered.headers.get_mut(range).unwrap_or_default()
     }
 
     pub(super) fn message(&self, index: u32) -> Option<&Message> {

@@ -258,7 +258,7 @@ impl Desk {
     fn max_blksize(&mut self, now: Nanos, ifindex: u32, peer: Peer) -> u16 {
         match self.settings.max_blksize {
             Some(blksize) => blksize.min(MAX_BLKSIZE),
-            None => self.mtu.max_blksize(now, ifindex, peer.ip().is_ipv4()),
+            None => self.mtu.blksize_max(ifindex, peer.ip(), now),
         }
     }
 }
