@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod cli;
 pub mod clock;
 pub mod endpoint;
 pub mod files;
