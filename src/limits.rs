@@ -97,3 +97,44 @@ pub const REQUEST_BUFFER: usize = 2048;
 
 /// Batches of 64 datagrams taken from one socket before the others have their turn.
 pub const BATCHES_PER_TURN: usize = 2;
+
+// --- Files ---
+
+/// Bytes in a client's name. A request holds no more in practice (RFC 2347 bounds it at 512), and
+/// a path below the root must stay within the kernel's 4,096.
+pub const NAME_MAX: usize = 1_024;
+
+/// Bytes between two slashes: what every Linux filesystem takes.
+pub const COMPONENT_MAX: usize = 255;
+
+/// Symbolic links on one path, as in the kernel.
+pub const LINKS_MAX: usize = 40;
+
+/// How often openat2 is asked again when a rename raced with it.
+pub const OPEN_TRIES: usize = 8;
+
+/// What is loaded before the first block is sent; the kernel reads ahead from there.
+pub const IMAGE_WARM_BYTES: usize = 8 << 20;
+
+/// Netascii is for configuration files; the translated form is held in memory.
+pub const NETASCII_MAX: usize = 64 << 20;
+
+/// Bytes read at a time for translation.
+pub const NETASCII_CHUNK: usize = 256 << 10;
+
+/// How often a file that changes while it is translated is read again.
+pub const NETASCII_TRIES: usize = 3;
+
+/// Images kept after their last transfer, and for how long: a farm boots from a handful of files,
+/// and a deleted file's space must come back soon.
+pub const CATALOG_RECENT: usize = 64;
+pub const CATALOG_RECENT_FOR: Nanos = Nanos::from_secs(10);
+
+/// Threads that open files: one may hang on a slow disk while the other goes on.
+pub const FILE_THREADS: usize = 2;
+
+/// Requests that wait for their file: a burst of thousands queues and is not refused.
+pub const FILE_QUEUE: usize = 65_536;
+
+/// Requests answered with one look at the disk for each name.
+pub const FILE_BATCH: usize = 512;

@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use ringboot::cli::{Cli, Command};
+use ringboot::cli::{Cli, Command, LogFormat, ServeArgs};
+use ringboot::daemon;
+use ringboot::observe::log;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
@@ -13,7 +15,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(args: &ringboot::cli::ServeArgs) -> ExitCode {
-    eprintln!("ringboot: serve {}: not built yet", args.root().display());
-    ExitCode::FAILURE
+fn serve(args: &ServeArgs) -> ExitCode {
+    log::init(match args.log {
+        LogFormat::Auto => log::Format::Auto,
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    });
+    match daemon::serve(&args.into()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringboot: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

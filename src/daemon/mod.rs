@@ -2,6 +2,7 @@
 //! It never touches a packet.
 
 mod cores;
+mod from_cli;
 mod signals;
 mod threads;
 
@@ -13,7 +14,9 @@ use std::path::PathBuf;
 use crossbeam::channel::{Receiver, unbounded};
 
 use crate::files::{Root, RootError};
-use crate::shard::{BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, bind};
+use crate::shard::{
+    BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, bind,
+};
 use threads::{Crew, Started};
 
 /// What `ringboot serve` was asked to do.
@@ -127,10 +130,7 @@ fn warn_of_small_buffers(sockets: &[Sockets]) {
     else {
         return;
     };
-    for (granted, sysctl) in [
-        (receive, "net.core.rmem_max"),
-        (send, "net.core.wmem_max"),
-    ] {
+    for (granted, sysctl) in [(receive, "net.core.rmem_max"), (send, "net.core.wmem_max")] {
         if granted < asked {
             tracing::warn!(
                 "socket buffers are {granted} bytes instead of {asked}, so a burst may be lost: \

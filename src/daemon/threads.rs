@@ -13,7 +13,9 @@ use crate::files::{Deliver, Loader, Root};
 use crate::limits::LOG_QUEUE;
 use crate::observe::log;
 use crate::observe::record::Record;
-use crate::shard::{Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, mailbox, open};
+use crate::shard::{
+    Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, mailbox, open,
+};
 
 /// What came up, for the ready line.
 #[derive(Debug)]
@@ -109,7 +111,9 @@ impl Crew {
 
 /// A shard runs alone on its core when there are no more shards than cores.
 fn core_for(shard: usize, shards: usize, cores: &[usize]) -> Option<usize> {
-    (shards <= cores.len()).then(|| cores.get(shard).copied()).flatten()
+    (shards <= cores.len())
+        .then(|| cores.get(shard).copied())
+        .flatten()
 }
 
 fn await_all(
@@ -143,7 +147,10 @@ impl Berth {
         if let Some(core) = self.core
             && let Err(error) = cores::pin(core)
         {
-            tracing::warn!("cannot keep shard {} on core {core}: {error}", self.settings.shard);
+            tracing::warn!(
+                "cannot keep shard {} on core {core}: {error}",
+                self.settings.shard
+            );
         }
         let layout = self.sockets.layout().clone();
         let waker = self.mailbox.waker.clone();

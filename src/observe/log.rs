@@ -68,7 +68,10 @@ fn write_record(record: &Record) {
 }
 
 /// Milliseconds with the precision of microseconds.
-#[expect(clippy::cast_precision_loss, reason = "a span of centuries would be needed to notice")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a span of centuries would be needed to notice"
+)]
 fn millis(span: Nanos) -> f64 {
     (span.0 / 1_000) as f64 / 1_000.0
 }
