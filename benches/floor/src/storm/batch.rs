@@ -11,6 +11,8 @@ use crate::socket;
 const BATCH: usize = 64;
 /// A request with a long name still fits.
 pub const SEND_BYTES: usize = 600;
+/// Enough for an OACK and for the head of a DATA packet: what is not compared need not be copied.
+const HEAD_BYTES: usize = 256;
 /// A whole train (UDP_GRO). Not a power of two, so that equal offsets do not fight for the same cache sets.
 const TRAIN_BYTES: usize = 65_536 + 33 * 64;
 
@@ -70,7 +72,10 @@ pub struct Packet<'a> {
     /// The address that the server sent to: which client it is.
     pub client: Ipv4Addr,
     pub from: SocketAddrV4,
+    /// What was read of it, from the start.
     pub bytes: &'a [u8],
+    /// Its length as it was sent.
+    pub len: usize,
 }
 
 pub struct Port {
@@ -81,19 +86,20 @@ pub struct Port {
 }
 
 impl Port {
-    /// With `trains` the kernel hands over a window as one piece (UDP_GRO).
-    pub fn open(blksize: u16, trains: bool) -> io::Result<Port> {
+    /// With `trains` the kernel hands over a window as one piece (UDP_GRO). Without `content` only the head of each
+    /// packet is read, unless it came in a train.
+    pub fn open(blksize: u16, trains: bool, content: bool) -> io::Result<Port> {
         let socket = socket::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
         socket.set_nonblocking(true)?;
         socket::set(&socket, libc::SOL_IP, libc::IP_PKTINFO, 1)?;
         if trains {
             socket::set(&socket, libc::SOL_UDP, socket::UDP_GRO, 1)?;
         }
-        // One byte more than a full block, so that a longer packet is noticed; a multiple of a cache line.
-        let stride = if trains {
-            TRAIN_BYTES
-        } else {
-            (usize::from(blksize).max(512) + 5).next_multiple_of(64)
+        // The length comes from MSG_TRUNC, so a packet that is longer than its slot is noticed.
+        let stride = match (trains, content) {
+            (true, _) => TRAIN_BYTES,
+            (false, true) => (usize::from(blksize).max(512) + 4).next_multiple_of(64),
+            (false, false) => HEAD_BYTES,
         };
         Ok(Port {
             socket,
@@ -120,7 +126,7 @@ impl Port {
                 fd,
                 headers,
                 BATCH as u32,
-                libc::MSG_DONTWAIT,
+                libc::MSG_DONTWAIT | libc::MSG_TRUNC,
                 std::ptr::null_mut(),
             )
         };
@@ -138,15 +144,24 @@ impl Port {
                 Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr)),
                 u16::from_be(name.sin_port),
             );
-            let len = (header.msg_len as usize).min(self.inbox.stride);
+            let len = header.msg_len as usize;
             let (client, segment) = control(&header.msg_hdr);
-            let bytes = &self.inbox.bytes[i * self.inbox.stride..][..len];
-            // An empty datagram has no chunk and no meaning.
-            for bytes in bytes.chunks(segment.unwrap_or(len).max(1)) {
+            let bytes = &self.inbox.bytes[i * self.inbox.stride..][..len.min(self.inbox.stride)];
+            let Some(segment) = segment else {
                 take(Packet {
                     client,
                     from,
                     bytes,
+                    len,
+                });
+                continue;
+            };
+            for bytes in bytes.chunks(segment.max(1)) {
+                take(Packet {
+                    client,
+                    from,
+                    bytes,
+                    len: bytes.len(),
                 });
             }
         }

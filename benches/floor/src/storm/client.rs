@@ -64,6 +64,15 @@ pub struct Tally {
     pub bytes: u64,
     pub repeated_acks: u64,
     pub foreign: u64,
+    /// As the server last agreed to.
+    pub blksize: u64,
+    pub windowsize: u64,
+}
+
+/// A block's content: as much as was read, and how long it is.
+struct Body<'a> {
+    bytes: &'a [u8],
+    len: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -125,7 +134,15 @@ impl Client {
         (self.phase == Phase::Open).then_some((self.next - 1) as u16)
     }
 
-    pub fn handle(&mut self, wish: &Wish, port: u16, packet: &[u8], tally: &mut Tally) -> Step {
+    /// `packet` may be shorter than `len`, the length that was sent, when nobody compares content.
+    pub fn handle(
+        &mut self,
+        wish: &Wish,
+        port: u16,
+        packet: &[u8],
+        len: usize,
+        tally: &mut Tally,
+    ) -> Step {
         if self.phase == Phase::Idle {
             return Step::Nothing;
         }
@@ -134,9 +151,16 @@ impl Client {
             return Step::Foreign;
         }
         match (wire::opcode(packet), wire::u16_at(packet, 2)) {
-            (Some(wire::DATA), Some(block)) => {
-                self.data(wish, port, block, &packet[HEADER..], tally)
-            }
+            (Some(wire::DATA), Some(block)) => self.data(
+                wish,
+                port,
+                block,
+                Body {
+                    bytes: &packet[HEADER..],
+                    len: len - HEADER,
+                },
+                tally,
+            ),
             (Some(wire::OACK), _) => self.oack(wish, port, packet, tally),
             (Some(wire::ERROR), code) if self.phase != Phase::Done => {
                 self.phase = Phase::Idle;
@@ -173,12 +197,20 @@ impl Client {
             self.phase = Phase::Idle;
             return Step::Failed(Failure::BadOack);
         };
+        (tally.blksize, tally.windowsize) = (blksize, window);
         (self.phase, self.peer, self.blksize, self.window) =
             (Phase::Open, port, blksize, window as u16);
         Step::Ack(0)
     }
 
-    fn data(&mut self, wish: &Wish, port: u16, block: u16, body: &[u8], tally: &mut Tally) -> Step {
+    fn data(
+        &mut self,
+        wish: &Wish,
+        port: u16,
+        block: u16,
+        body: Body<'_>,
+        tally: &mut Tally,
+    ) -> Step {
         tally.data += 1;
         let distance = block.wrapping_sub(self.next as u16);
         if self.phase == Phase::Asked {
@@ -187,6 +219,7 @@ impl Client {
                 return Step::Nothing;
             }
             (self.phase, self.peer) = (Phase::Open, port);
+            (tally.blksize, tally.windowsize) = (512, 1);
         }
         if distance != 0 || self.phase == Phase::Done {
             return self.out_of_order(distance, tally);
@@ -194,9 +227,9 @@ impl Client {
         self.in_order(wish, body, tally)
     }
 
-    fn in_order(&mut self, wish: &Wish, body: &[u8], tally: &mut Tally) -> Step {
+    fn in_order(&mut self, wish: &Wish, body: Body<'_>, tally: &mut Tally) -> Step {
         let from = (self.next - 1) * self.blksize;
-        let len = body.len() as u64;
+        let len = body.len as u64;
         let last = len < self.blksize;
         let end = from + len;
         if len > self.blksize || end > wish.size || (last && end != wish.size) {
@@ -204,7 +237,7 @@ impl Client {
             return Step::Failed(Failure::WrongSize);
         }
         if let Some(content) = &wish.content
-            && content.get(from as usize..end as usize) != Some(body)
+            && content.get(from as usize..end as usize) != Some(body.bytes)
         {
             self.phase = Phase::Idle;
             return Step::Failed(Failure::WrongContent);
@@ -240,9 +273,7 @@ impl Client {
         }
         tally.duplicates += 1;
         // The block that we acknowledged last came again: that ACK was lost. Older ones say nothing new.
-        if distance == u16::MAX && self.since_ack == 0
-            || self.phase == Phase::Done && distance == u16::MAX
-        {
+        if distance == u16::MAX && (self.since_ack == 0 || self.phase == Phase::Done) {
             tally.repeated_acks += 1;
             return Step::Ack(last);
         }

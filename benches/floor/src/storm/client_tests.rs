@@ -52,7 +52,7 @@ impl Bench {
 
     fn from(&mut self, port: u16, packet: &[u8]) -> Step {
         self.client
-            .handle(&self.wish, port, packet, &mut self.tally)
+            .handle(&self.wish, port, packet, packet.len(), &mut self.tally)
     }
 
     fn data(&mut self, block: u16, len: usize) -> Step {

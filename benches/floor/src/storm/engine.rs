@@ -78,7 +78,7 @@ impl<'a> Engine<'a> {
         let now = Instant::now();
         let trains = setup.wish.windowsize > 1;
         let ports: io::Result<Vec<Port>> = (0..setup.sockets)
-            .map(|_| Port::open(setup.wish.blksize, trains))
+            .map(|_| Port::open(setup.wish.blksize, trains, setup.wish.content.is_some()))
             .collect();
         let seat = Seat {
             port: 0,
@@ -204,7 +204,13 @@ impl<'a> Engine<'a> {
             }
             let machine = &mut clients[client as usize * sockets + port];
             let before = machine.blocks();
-            let step = machine.handle(&setup.wish, packet.from.port(), packet.bytes, tally);
+            let step = machine.handle(
+                &setup.wish,
+                packet.from.port(),
+                packet.bytes,
+                packet.len,
+                tally,
+            );
             let first = before == 0 && machine.blocks() == 1;
             if step != Step::Nothing {
                 due.push(Due {

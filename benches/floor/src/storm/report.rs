@@ -91,6 +91,8 @@ impl Report {
         put("ok", self.ok.to_string());
         put("failed", failed.to_string());
         put("failures", format!("{{{}}}", reasons.join(",")));
+        put("blksize", self.tally.blksize.to_string());
+        put("windowsize", self.tally.windowsize.to_string());
         put("wall_s", format!("{seconds:.6}"));
         put("bytes", self.tally.bytes.to_string());
         put("blocks", self.tally.blocks.to_string());
@@ -165,6 +167,13 @@ impl Report {
             reasons.join(", ")
         };
         row("transfers", format!("{} ok, failures: {reasons}", self.ok));
+        row(
+            "agreed",
+            format!(
+                "blksize {}, windowsize {}",
+                self.tally.blksize, self.tally.windowsize
+            ),
+        );
         row("wall time", format!("{seconds:.3} s"));
         row(
             "content",
