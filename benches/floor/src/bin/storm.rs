@@ -68,9 +68,9 @@ struct Args {
     /// Measure the CPU time of this process and its children.
     #[arg(long)]
     server_pid: Option<u32>,
-    /// Measure the server's CPU time from this cgroup file (nanoseconds, such as cpuacct.usage) instead.
+    /// Measure the server's CPU time from this file of its cgroup instead: cpuacct.usage or cpu.stat.
     #[arg(long)]
-    server_cpuacct: Option<String>,
+    server_cgroup: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<Report, String> {
     let setup = setup(&args)?;
-    let server_ns = || match (&args.server_cpuacct, args.server_pid) {
+    let server_ns = || match (&args.server_cgroup, args.server_pid) {
         (Some(path), _) => cpu::cgroup_ns(path),
         (None, Some(pid)) => Some(cpu::tree_ns(pid)),
         (None, None) => None,

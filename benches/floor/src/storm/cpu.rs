@@ -18,9 +18,17 @@ pub fn tree_ns(pid: u32) -> u64 {
     own + reaped_ns(pid).unwrap_or(0) + living
 }
 
-/// Server that forks for each transfer without waiting: its children's time is in no file of the parent. A cgroup's is.
+/// CPU time of a cgroup, from its `cpuacct.usage` (version 1) or `cpu.stat` (version 2). The only way to count a
+/// server that forks for each transfer and does not wait for its children: no file of the parent holds their time.
 pub fn cgroup_ns(path: &str) -> Option<u64> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+    let text = fs::read_to_string(path).ok()?;
+    match text
+        .lines()
+        .find_map(|line| line.strip_prefix("usage_usec "))
+    {
+        Some(micros) => micros.trim().parse::<u64>().ok()?.checked_mul(1000),
+        None => text.trim().parse().ok(),
+    }
 }
 
 fn process_ns(pid: u32) -> Option<u64> {
