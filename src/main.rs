@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ringboot::cli::{Cli, Command};
+use ringboot::client;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve(&args),
-        Command::Get(_) | Command::Probe(_) => ExitCode::FAILURE,
+        Command::Get(args) => client::get(&args),
+        Command::Probe(args) => client::probe(&args),
     }
 }
 
