@@ -87,6 +87,6 @@ fn write_unreachable(f: &mut fmt::Formatter<'_>, error: &io::Error) -> fmt::Resu
 }
 
 /// Seconds as a person reads them: milliseconds are fine enough.
-pub fn rounded(span: Duration) -> f64 {
+fn rounded(span: Duration) -> f64 {
     (span.as_secs_f64() * 1e3).round() / 1e3
 }

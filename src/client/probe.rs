@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::failure::rounded;
 use super::text::{code_name, printable};
 use super::{ClientSocket, Failure, Heard, resolve};
 use crate::cli::ProbeArgs;
@@ -44,19 +43,19 @@ fn look(args: &ProbeArgs) -> Result<String, String> {
         let share = Nanos((end - clock::now()).0 / left).to_duration();
         match ask(server, &args.file, share) {
             Ok(alive) => return Ok(alive),
-            Err(failure) => reasons.push(describe(server, &failure)),
+            Err(failure) => reasons.push(describe(server, &failure, args.timeout)),
         }
     }
     Err(reasons.join("; "))
 }
 
-fn describe(server: SocketAddr, failure: &Failure) -> String {
+fn describe(server: SocketAddr, failure: &Failure, limit: Duration) -> String {
     match failure {
-        Failure::NoAnswer { waited, stranger } => {
+        Failure::NoAnswer { stranger, .. } => {
             let hint = stranger.map_or_else(String::new, |ip| format!(" ({ip} answered instead)"));
             format!(
                 "no answer from {server} within {} s{hint}",
-                rounded(*waited)
+                limit.as_secs_f64()
             )
         }
         other => format!("{server}: {other}"),
