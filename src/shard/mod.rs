@@ -5,6 +5,7 @@ mod address;
 mod backend;
 mod backlog;
 mod bind;
+mod choose;
 mod control;
 mod delivery;
 mod epoll;
@@ -20,11 +21,15 @@ mod waker;
 
 pub use backend::{Arrival, Backend, Counters, Event};
 pub use bind::bind;
+pub use choose::{IoChoice, Opened, open};
 pub use epoll::EpollBackend;
 pub use mtu::Mtus;
 pub use outbox::Outbox;
 pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
 pub use waker::Waker;
+
+#[cfg(test)]
+mod tests;
 
 /// The errno of the system call that just failed on this thread.
 fn last_errno() -> i32 {
