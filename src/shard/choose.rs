@@ -1,11 +1,10 @@
 //! Picks the backend: io_uring where it works, epoll elsewhere.
 //! It never guesses: a ring that is chosen has carried a datagram.
 
-use std::io;
-
 use super::backend::Backend;
 use super::epoll::EpollBackend;
 use super::sockets::Sockets;
+use super::uring;
 use super::waker::Waker;
 
 /// The operator's `--io`.
@@ -32,18 +31,29 @@ pub struct Opened {
 /// # Errors
 /// A line for the operator.
 pub fn open(choice: IoChoice, sockets: Sockets, waker: Waker) -> Result<Opened, String> {
-    let epoll = |sockets, waker, fallback| {
-        let backend =
-            EpollBackend::open(sockets, waker).map_err(|error: io::Error| error.to_string())?;
-        Ok(Opened {
-            backend: Box::new(backend),
-            fallback,
-        })
-    };
     match choice {
         IoChoice::Epoll => epoll(sockets, waker, None),
-        IoChoice::Auto | IoChoice::Uring => {
-            epoll(sockets, waker, Some("io_uring is not built yet".into()))
-        }
+        IoChoice::Uring => match uring::open(sockets, waker) {
+            Ok(backend) => Ok(chosen(backend, None)),
+            Err(refused) => Err(refused.why.to_string()),
+        },
+        IoChoice::Auto => match uring::open(sockets, waker.clone()) {
+            Ok(backend) => Ok(chosen(backend, None)),
+            Err(refused) => epoll(refused.sockets, waker, Some(refused.why.to_string())),
+        },
+    }
+}
+
+fn epoll(sockets: Sockets, waker: Waker, fallback: Option<String>) -> Result<Opened, String> {
+    match EpollBackend::open(sockets, waker) {
+        Ok(backend) => Ok(chosen(backend, fallback)),
+        Err(error) => Err(format!("cannot set up epoll: {error}")),
+    }
+}
+
+fn chosen(backend: impl Backend + 'static, fallback: Option<String>) -> Opened {
+    Opened {
+        backend: Box::new(backend),
+        fallback,
     }
 }

@@ -17,6 +17,7 @@ mod outbox;
 mod render;
 mod segmentation;
 mod sockets;
+pub mod uring;
 mod waker;
 
 pub use backend::{Arrival, Backend, Counters, Event};

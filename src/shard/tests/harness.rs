@@ -19,7 +19,7 @@ pub const TICKET: Ticket = Ticket {
 };
 
 /// Both backends; every test of the suite runs over each.
-pub const BACKENDS: [IoChoice; 1] = [IoChoice::Epoll];
+pub const BACKENDS: [IoChoice; 2] = [IoChoice::Epoll, IoChoice::Uring];
 
 /// An event that outlives its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
