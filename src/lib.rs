@@ -5,10 +5,13 @@
 
 extern crate alloc;
 
+pub mod cli;
 pub mod clock;
+pub mod daemon;
 pub mod endpoint;
 pub mod files;
 pub mod limits;
+pub mod observe;
 pub mod shard;
 pub mod transfer;
 pub mod wire;

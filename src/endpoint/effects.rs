@@ -4,7 +4,7 @@
 use super::report::Report;
 use super::route::{Route, Ticket};
 use crate::transfer::{BlockRange, Rollover};
-use crate::wire::{Mode, Request};
+use crate::wire::Mode;
 
 /// DATA blocks to send to one peer, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,17 +27,6 @@ pub struct OpenRequest<'a> {
     pub mode: Mode,
 }
 
-impl<'a> OpenRequest<'a> {
-    pub(super) const fn new(ticket: Ticket, route: &'a Route, request: &Request<'a>) -> Self {
-        Self {
-            ticket,
-            route,
-            name: request.filename,
-            mode: request.mode,
-        }
-    }
-}
-
 /// The world outside the pure core.
 pub trait Effects {
     /// A file's content, opened and shared between transfers.
@@ -49,8 +38,9 @@ pub trait Effects {
     /// Sends a packet that is no DATA: OACK or ERROR.
     fn send_packet(&mut self, route: &Route, packet: &[u8]);
 
-    /// Opens a file away from this thread.
-    fn open(&mut self, request: OpenRequest<'_>);
+    /// Opens a file away from this thread. Says whether there was room to queue the request.
+    #[must_use]
+    fn open(&mut self, request: OpenRequest<'_>) -> bool;
 
     /// Whether the file is still the one that was opened. Asked before its last block goes out.
     fn unchanged(&mut self, image: &Self::Image) -> bool;

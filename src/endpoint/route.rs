@@ -4,9 +4,9 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// A client's address and port. IPv4 is kept in its mapped IPv6 form, so that there is one shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
-    ip: u128,
+    ip: [u8; 16],
     /// The interface of a link-local IPv6 address; 0 elsewhere.
     scope: u32,
     port: u16,
@@ -23,6 +23,13 @@ impl Peer {
         self.port
     }
 
+    /// The whole address in a form that hashes quickly.
+    #[must_use]
+    pub(super) fn key(self) -> (u128, u64) {
+        let numbers = (u64::from(self.scope) << 16) | u64::from(self.port);
+        (u128::from_ne_bytes(self.ip), numbers)
+    }
+
     #[must_use]
     pub fn to_addr(self) -> SocketAddr {
         match unmap(self.ip) {
@@ -36,7 +43,7 @@ impl From<SocketAddr> for Peer {
     fn from(addr: SocketAddr) -> Self {
         let (ip, scope) = match addr {
             SocketAddr::V4(v4) => (map(*v4.ip()), 0),
-            SocketAddr::V6(v6) => (v6.ip().to_bits(), v6.scope_id()),
+            SocketAddr::V6(v6) => (v6.ip().octets(), v6.scope_id()),
         };
         Self {
             ip,
@@ -49,8 +56,8 @@ impl From<SocketAddr> for Peer {
 /// The address and interface that a request came to, and that the answers must come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Local {
-    /// 0: the socket is bound to one address, so the kernel knows.
-    ip: u128,
+    /// All zero: the socket is bound to one address, so the kernel knows.
+    ip: [u8; 16],
     /// Interface to send from; 0 lets the routing table choose.
     pub ifindex: u32,
 }
@@ -60,7 +67,7 @@ impl Local {
     pub fn new(ip: IpAddr, ifindex: u32) -> Self {
         let ip = match ip {
             IpAddr::V4(v4) => map(v4),
-            IpAddr::V6(v6) => v6.to_bits(),
+            IpAddr::V6(v6) => v6.octets(),
         };
         Self { ip, ifindex }
     }
@@ -68,7 +75,7 @@ impl Local {
     /// The source address to put on answers, where the socket does not imply it.
     #[must_use]
     pub fn ip(self) -> Option<IpAddr> {
-        (self.ip != 0).then(|| unmap(self.ip))
+        (self.ip != [0; 16]).then(|| unmap(self.ip))
     }
 }
 
@@ -92,12 +99,12 @@ pub struct Ticket {
     pub generation: u32,
 }
 
-fn map(ip: Ipv4Addr) -> u128 {
-    ip.to_ipv6_mapped().to_bits()
+fn map(ip: Ipv4Addr) -> [u8; 16] {
+    ip.to_ipv6_mapped().octets()
 }
 
-fn unmap(ip: u128) -> IpAddr {
-    Ipv6Addr::from_bits(ip).to_canonical()
+fn unmap(ip: [u8; 16]) -> IpAddr {
+    Ipv6Addr::from(ip).to_canonical()
 }
 
 #[cfg(test)]

@@ -5,29 +5,35 @@ mod address;
 mod backend;
 mod backlog;
 mod bind;
-mod choose;
 mod control;
 mod delivery;
 mod epoll;
 mod errqueue;
 mod inbox;
+mod mailbox;
 mod mtu;
+mod open;
 mod options;
 mod outbox;
+mod outside;
 mod render;
 mod segmentation;
 mod sockets;
 pub mod uring;
 mod waker;
+mod worker;
 
 pub use backend::{Arrival, Backend, Counters, Event};
 pub use bind::bind;
-pub use choose::{IoChoice, Opened, open};
 pub use epoll::EpollBackend;
+pub use mailbox::{Address, Mailbox, Order, Orders, mailbox};
 pub use mtu::Mtus;
+pub use open::{IoChoice, Opened, open};
 pub use outbox::Outbox;
+pub use outside::Outside;
 pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
 pub use waker::Waker;
+pub use worker::{Settings, Worker};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,13 @@
 //! How large a block an interface takes without fragments.
 //! It never asks the path, only the first hop: the kernel fragments for the rest.
 
+use core::net::IpAddr;
 use std::collections::HashMap;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use crate::limits::{BLKSIZE_MAX, MTU_FRESH_SECS};
-use crate::transfer::Nanos;
+use crate::limits::MTU_FRESH_SECS;
+use crate::transfer::{MAX_BLKSIZE, Nanos};
 
 /// IP (20 or 40 bytes), UDP (8) and TFTP (4) headers.
 const HEADERS_V4: u32 = 32;
@@ -27,16 +28,20 @@ impl Mtus {
         Self::default()
     }
 
-    /// The largest block that fits one frame of the interface. Where the interface or its MTU is unknown,
+    /// The largest block that fits one frame to `peer`. Where the interface or its MTU is unknown,
     /// any block is said to fit.
-    pub fn max_blksize(&mut self, now: Nanos, ifindex: u32, ipv4: bool) -> u16 {
-        let headers = if ipv4 { HEADERS_V4 } else { HEADERS_V6 };
+    pub fn blksize_max(&mut self, ifindex: u32, peer: IpAddr, now: Nanos) -> u16 {
+        let headers = if peer.is_ipv4() {
+            HEADERS_V4
+        } else {
+            HEADERS_V6
+        };
         match self.mtu(ifindex, now) {
             Some(mtu) => {
                 let room = u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
-                room.clamp(BLKSIZE_PLAIN, BLKSIZE_MAX)
+                room.clamp(BLKSIZE_PLAIN, MAX_BLKSIZE)
             }
-            None => BLKSIZE_MAX,
+            None => MAX_BLKSIZE,
         }
     }
 
@@ -88,13 +93,14 @@ fn ask(ifindex: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::{Ipv4Addr, Ipv6Addr};
 
     #[test]
     fn loopback_has_an_mtu() {
         let mut mtus = Mtus::new();
         let index = ask(1).expect("the loopback interface is always number 1");
-        let v4 = mtus.max_blksize(Nanos::ZERO, 1, true);
-        let v6 = mtus.max_blksize(Nanos::ZERO, 1, false);
+        let v4 = mtus.blksize_max(1, Ipv4Addr::LOCALHOST.into(), Nanos::ZERO);
+        let v6 = mtus.blksize_max(1, Ipv6Addr::LOCALHOST.into(), Nanos::ZERO);
         assert_eq!(u32::from(v4), (index - 32).min(65_464));
         assert_eq!(u32::from(v6), (index - 52).min(65_464));
     }
@@ -103,7 +109,10 @@ mod tests {
     fn an_unknown_interface_limits_nothing() {
         let mut mtus = Mtus::new();
         for ifindex in [0, 0x7fff_0000] {
-            assert_eq!(mtus.max_blksize(Nanos::ZERO, ifindex, true), 65_464);
+            assert_eq!(
+                mtus.blksize_max(ifindex, Ipv4Addr::LOCALHOST.into(), Nanos::ZERO),
+                65_464
+            );
         }
     }
 }

@@ -47,7 +47,7 @@ pub struct Request<'a> {
 }
 
 /// The transfer mode, in any case (RFC 1350, section 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     Octet,
     Netascii,
