@@ -122,7 +122,7 @@ impl<'a> Received<'a> {
     }
 
     /// Whether an ICMP message says that nobody listens there, or that the host is not reached.
-    pub(super) fn is_unreachable(self) -> bool {
+    pub(super) fn names_unreachable(self) -> bool {
         self.into_iter().any(|message| {
             matches!(
                 (message.level, message.kind),

@@ -2,12 +2,13 @@
 //! It never does what the io_uring backend would not: both answer to the same tests.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
 use super::backend::{Backend, Counters, Event};
 use super::delivery::{Delivery, Failure};
+use super::epoll_wait::wait;
 use super::errqueue;
 use super::inbox::{BATCH, Inbox};
 use super::outbox::Outbox;
@@ -240,66 +241,4 @@ fn send_batch(
         )
     };
     usize::try_from(result).map_err(|_| super::last_errno())
-}
-
-/// A point in time as `epoll_pwait2` wants it on every architecture.
-#[repr(C)]
-struct Timespec {
-    secs: i64,
-    nanos: i64,
-}
-
-fn wait(
-    epoll: &OwnedFd,
-    events: &mut [libc::epoll_event],
-    deadline: Option<Nanos>,
-) -> io::Result<usize> {
-    let rest = deadline.map(|deadline| (deadline - crate::clock::now()).to_duration());
-    let timeout = rest.map(|rest| Timespec {
-        secs: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
-        nanos: i64::from(rest.subsec_nanos()),
-    });
-    let timeout = timeout
-        .as_ref()
-        .map_or(core::ptr::null(), core::ptr::from_ref);
-    let epoll = epoll.as_fd().as_raw_fd();
-    // SAFETY: `events` has room for as many events as are asked for; the timeout, if any, outlives
-    // the call; no signal mask is given.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_epoll_pwait2,
-            epoll,
-            events.as_mut_ptr(),
-            EVENTS,
-            timeout,
-            core::ptr::null::<libc::sigset_t>(),
-            0_usize,
-        )
-    };
-    match usize::try_from(result) {
-        Ok(count) => Ok(count),
-        Err(_) => match super::last_errno() {
-            libc::EINTR => Ok(0),
-            libc::ENOSYS => wait_coarsely(epoll, events, rest),
-            errno => Err(io::Error::from_raw_os_error(errno)),
-        },
-    }
-}
-
-/// Before Linux 5.11: milliseconds, rounded up so that we do not wake early and spin.
-fn wait_coarsely(
-    epoll: i32,
-    events: &mut [libc::epoll_event],
-    rest: Option<core::time::Duration>,
-) -> io::Result<usize> {
-    let millis = rest.map_or(-1, |rest| {
-        i32::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
-    });
-    // SAFETY: `events` has room for as many events as are asked for.
-    let result = unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), EVENTS as i32, millis) };
-    match usize::try_from(result) {
-        Ok(count) => Ok(count),
-        Err(_) if super::last_errno() == libc::EINTR => Ok(0),
-        Err(_) => Err(io::Error::last_os_error()),
-    }
 }

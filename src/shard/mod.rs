@@ -8,6 +8,7 @@ mod bind;
 mod control;
 mod delivery;
 mod epoll;
+mod epoll_wait;
 mod errqueue;
 mod inbox;
 mod mailbox;

@@ -57,10 +57,6 @@ impl Mtus {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "ioctl numbers differ in width between C libraries"
-)]
 fn ask(ifindex: u32) -> Option<u32> {
     use std::os::fd::AsRawFd;
 

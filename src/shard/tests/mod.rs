@@ -3,5 +3,6 @@
 
 mod harness;
 mod receive;
+mod scarcity;
 mod send;
 mod sockets;
