@@ -133,6 +133,17 @@ impl Harness {
         seen
     }
 
+    /// Turns until so many datagrams went out, or for about ten seconds; what `answer` pushes goes
+    /// out in the turn after.
+    pub fn turn_while_pushing(&mut self, sent: u64, mut answer: impl FnMut(Seen, &mut Outbox)) {
+        let end = clock::now() + Nanos::from_secs(10);
+        while self.backend.counters().datagrams_sent < sent && clock::now() < end {
+            for seen in self.turn() {
+                answer(seen, &mut self.outbox);
+            }
+        }
+    }
+
     pub fn listener(&self) -> SocketAddr {
         self.layout.listening().next().expect("a listener")
     }
