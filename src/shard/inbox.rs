@@ -94,7 +94,7 @@ impl Inbox {
             let len = header.msg_len as usize;
             let header = &header.msg_hdr;
             let name = slot.name.get(..header.msg_namelen as usize)?;
-            let control = slot.control.get(..header.msg_controllen as usize)?;
+            let control = slot.control.get(..header.msg_controllen as _)?;
             Some(Event::Datagram {
                 socket,
                 peer: Peer::from(address::decode(name)?),

@@ -97,7 +97,7 @@ impl Port {
         let (prefix, rest) = buffer.split_first_chunk::<PREFIX_LEN>()?;
         let [name_len, control_len, _payload_len, flags] = words(*prefix);
         let (name, rest) = rest.split_at_checked(NAME_LEN)?;
-        let (control, payload) = rest.split_at_checked(self.shape.msg_controllen as usize)?;
+        let (control, payload) = rest.split_at_checked(self.shape.msg_controllen as _)?;
         let name = name.get(..name_len.min(name.len()))?;
         let control = control.get(..control_len.min(control.len()))?;
         Some(Event::Datagram {
