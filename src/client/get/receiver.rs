@@ -30,8 +30,10 @@ pub enum Verdict {
     Keep {
         ack: bool,
     },
-    /// Not to be kept, but the server needs to hear where we are.
+    /// A gap: the server needs to hear where we are.
     Acknowledge,
+    /// A block that was acknowledged already: the ACK may be lost.
+    Repeat,
     Ignore,
 }
 
@@ -76,7 +78,7 @@ impl Receiver {
             // Our ACK of it was lost, or the block came twice. In the middle of a window the blocks
             // behind it say more.
             Some(block) if block == self.acked && block == self.blocks() && !self.gap_reported => {
-                Verdict::Acknowledge
+                Verdict::Repeat
             }
             _ => Verdict::Ignore,
         }
@@ -177,7 +179,7 @@ mod tests {
         let mut receiver = receiver(2);
         run_to(&mut receiver, 2);
         assert_eq!(receiver.take(1, FULL), Verdict::Ignore);
-        assert_eq!(receiver.take(2, FULL), Verdict::Acknowledge);
+        assert_eq!(receiver.take(2, FULL), Verdict::Repeat);
         assert_eq!(receiver.take(3, FULL), Verdict::Keep { ack: false });
         assert_eq!(receiver.take(3, FULL), Verdict::Ignore);
     }
@@ -187,7 +189,7 @@ mod tests {
         let mut receiver = receiver(4);
         receiver.take(1, 7);
         receiver.acknowledge();
-        assert_eq!(receiver.take(1, 7), Verdict::Acknowledge);
+        assert_eq!(receiver.take(1, 7), Verdict::Repeat);
         assert_eq!(receiver.take(2, 7), Verdict::Ignore);
     }
 
