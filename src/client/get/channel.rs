@@ -32,8 +32,9 @@ pub struct Channel<'a> {
     /// Whether we sent an ERROR to a foreign port: an ICMP error may then be about that.
     rejected: bool,
     outstanding: Vec<u8>,
-    /// When it was sent, while its answer would be a fair measurement (Karn's rule).
-    measure_from: Option<Nanos>,
+    sent_at: Nanos,
+    /// Whether its answer would be a fair measurement (Karn's rule).
+    sent_once: bool,
     /// None until we listen again: time that the caller spends on its disk is not silence.
     deadline: Option<Nanos>,
     waited: Duration,
@@ -58,7 +59,8 @@ impl<'a> Channel<'a> {
             stranger: None,
             rejected: false,
             outstanding: Vec::new(),
-            measure_from: None,
+            sent_at: Nanos::ZERO,
+            sent_once: false,
             deadline: None,
             waited: Duration::ZERO,
             tries: 0,
@@ -82,7 +84,7 @@ impl<'a> Channel<'a> {
     pub fn send(&mut self, packet: &[u8]) -> Result<(), Failure> {
         self.outstanding.clear();
         self.outstanding.extend_from_slice(packet);
-        self.measure_from = Some(clock::now());
+        self.sent_once = true;
         self.deadline = None;
         self.transmit()
     }
@@ -96,15 +98,25 @@ impl<'a> Channel<'a> {
 
     /// Sends the last packet once more.
     pub fn repeat(&mut self) -> Result<(), Failure> {
-        self.measure_from = None;
+        self.sent_once = false;
         self.resends += 1;
         self.transmit()
     }
 
+    /// Sends the last packet once more because the server's came twice, unless ours may still be
+    /// under way: a server that goes back for every ACK would double its traffic for ever.
+    pub fn repeat_if_lost(&mut self) -> Result<(), Failure> {
+        let round_trip = self.rtt.spread().unwrap_or(Nanos::ZERO);
+        if clock::now() - self.sent_at < round_trip {
+            return Ok(());
+        }
+        self.repeat()
+    }
+
     /// Notes that the transfer went on.
     pub fn progress(&mut self) {
-        if let Some(sent) = self.measure_from.take() {
-            self.rtt.sample(clock::now() - sent);
+        if core::mem::take(&mut self.sent_once) {
+            self.rtt.sample(clock::now() - self.sent_at);
         }
         self.rtt.progress();
         self.tries = 0;
@@ -229,7 +241,8 @@ impl<'a> Channel<'a> {
         let _ = self.socket.send(packet.as_bytes(), from);
     }
 
-    fn transmit(&self) -> Result<(), Failure> {
+    fn transmit(&mut self) -> Result<(), Failure> {
+        self.sent_at = clock::now();
         let to = self.peer.unwrap_or(self.server);
         match self.socket.send(&self.outstanding, to) {
             // An ICMP error that came meanwhile shows here; it may be about a stranger's port.

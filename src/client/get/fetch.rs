@@ -105,7 +105,7 @@ impl Fetch<'_> {
                 // Our ACK 0 was lost when the OACK comes again before any block.
                 Ok(Packet::Oack(_)) if receiver.blocks() == 0 => {
                     if core::mem::replace(&mut oack_answered, true) {
-                        self.channel.repeat()?;
+                        self.channel.repeat_if_lost()?;
                     } else {
                         self.channel.send(&ack(receiver.acknowledge()))?;
                     }
@@ -148,6 +148,10 @@ impl Fetch<'_> {
             }
             Verdict::Acknowledge => {
                 self.channel.send_again(&ack(receiver.acknowledge()))?;
+                Ok(0)
+            }
+            Verdict::Repeat => {
+                self.channel.repeat_if_lost()?;
                 Ok(0)
             }
             Verdict::Ignore => Ok(0),

@@ -30,8 +30,10 @@ pub enum Verdict {
     Keep {
         ack: bool,
     },
-    /// Not to be kept, but the server needs to hear where we are.
+    /// A gap: the server needs to hear where we are.
     Acknowledge,
+    /// A block that was acknowledged already: the ACK may be lost.
+    Repeat,
     Ignore,
 }
 
@@ -76,7 +78,7 @@ impl Receiver {
             // Our ACK of it was lost, or the block came twice. In the middle of a window the blocks
             // behind it say more.
             Some(block) if block == self.acked && block == self.blocks() && !self.gap_reported => {
-                Verdict::Acknowledge
+                Verdict::Repeat
             }
             _ => Verdict::Ignore,
         }
@@ -115,7 +117,7 @@ impl Receiver {
         self.rollover = match wire {
             0 => Some(Rollover::ToZero),
             // Blocks from before the wrap that come again.
-            _ if u64::from(wire) > self.window => None,
+            _ if u64::from(wire) > self.window.min(WRAP / 2) => None,
             _ if beyond_window => Some(Rollover::ToOne),
             1 => {
                 self.ones_after_wrap += 1;
@@ -132,6 +134,8 @@ mod tests {
     use super::*;
 
     const FULL: usize = 512;
+    /// Divides 65,535, so that the window behind it begins at the wrap.
+    const LAST_ENDS_A_WINDOW: u16 = 15;
 
     fn receiver(windowsize: u16) -> Receiver {
         Receiver::new(Terms {
@@ -177,7 +181,7 @@ mod tests {
         let mut receiver = receiver(2);
         run_to(&mut receiver, 2);
         assert_eq!(receiver.take(1, FULL), Verdict::Ignore);
-        assert_eq!(receiver.take(2, FULL), Verdict::Acknowledge);
+        assert_eq!(receiver.take(2, FULL), Verdict::Repeat);
         assert_eq!(receiver.take(3, FULL), Verdict::Keep { ack: false });
         assert_eq!(receiver.take(3, FULL), Verdict::Ignore);
     }
@@ -187,7 +191,7 @@ mod tests {
         let mut receiver = receiver(4);
         receiver.take(1, 7);
         receiver.acknowledge();
-        assert_eq!(receiver.take(1, 7), Verdict::Acknowledge);
+        assert_eq!(receiver.take(1, 7), Verdict::Repeat);
         assert_eq!(receiver.take(2, 7), Verdict::Ignore);
     }
 
@@ -207,8 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_wrap_may_be_a_lost_zero_in_a_window() {
+    fn one_after_the_wrap_is_at_once_believed_where_a_window_ends_there() {
         let mut receiver = receiver(8);
+        run_to(&mut receiver, 65_535);
+        assert_eq!(receiver.take(1, FULL), Verdict::Keep { ack: true });
+    }
+
+    #[test]
+    fn one_after_the_wrap_may_be_a_lost_zero_in_a_window() {
+        let mut receiver = receiver(LAST_ENDS_A_WINDOW);
         run_to(&mut receiver, 65_535);
         assert_eq!(receiver.take(1, FULL), Verdict::Acknowledge);
         assert_eq!(receiver.acknowledge(), 65_535);
@@ -219,21 +230,21 @@ mod tests {
 
     #[test]
     fn a_window_that_reaches_too_far_shows_the_wrap_to_one() {
-        let mut receiver = receiver(8);
+        let mut receiver = receiver(LAST_ENDS_A_WINDOW);
         run_to(&mut receiver, 65_535);
         receiver.take(1, FULL);
         assert_eq!(receiver.acknowledge(), 65_535);
-        for wire in 2..=7 {
+        for wire in 2..LAST_ENDS_A_WINDOW {
             assert_eq!(receiver.take(wire, FULL), Verdict::Ignore);
         }
-        receiver.take(8, FULL);
+        receiver.take(LAST_ENDS_A_WINDOW, FULL);
         assert_eq!(receiver.take(1, FULL), Verdict::Keep { ack: false });
         assert_eq!(receiver.take(2, FULL), Verdict::Keep { ack: false });
     }
 
     #[test]
     fn a_short_tail_behind_the_wrap_is_found_by_its_repetition() {
-        let mut receiver = receiver(8);
+        let mut receiver = receiver(LAST_ENDS_A_WINDOW);
         run_to(&mut receiver, 65_535);
         receiver.take(1, FULL);
         receiver.take(1, FULL);
