@@ -18,8 +18,6 @@ BASE = [
     "qemu-system-x86_64",
     # graphics=off makes SeaBIOS write the firmware's screen to the serial port too: it is all that a failure leaves.
     "-machine", "pc,graphics=off",
-    # With a UUID, PXELINUX asks for one more file that is not there, as on real machines.
-    "-uuid", "2f7ba11d-0000-4000-8000-525400123456",
     "-m", "512", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 ]
 

@@ -1,9 +1,8 @@
-"""The network of one run, in a namespace of its own: a tap device that is the whole farm's wire, and DHCP on it."""
+"""The network of one run: a tap device that is the whole farm's wire, and DHCP on it."""
 
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 from chains import SERVER
@@ -11,18 +10,6 @@ from failure import Failure
 from processes import Child, wait_until
 
 TAP = "farm0"
-
-
-def enter_private_namespaces():
-    """Starts this program again in new network and process namespaces.
-
-    Both disappear with the program, whatever way it ends: no device, address or daemon can outlive a failed run.
-    """
-    unshare = ["unshare", "--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", "--"]
-    try:
-        os.execvp(unshare[0], [*unshare, sys.executable, "-B", *sys.argv, "--inside"])
-    except OSError as error:
-        raise Failure(f"cannot run unshare: {error}") from None
 
 
 def create_wire():
