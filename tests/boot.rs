@@ -1,4 +1,4 @@
-//! Real firmware boots a Linux kernel through ringboot: iPXE, PXELINUX, and EDK2 followed by GRUB, in QEMU.
+//! Real firmware boots a Linux kernel through ringboot: iPXE, PXELINUX, EDK2 followed by GRUB, and U-Boot, in QEMU.
 //!
 //! `tests/boot/run` does the work and can be run by hand. It needs root and apt. A machine that cannot run it fails the
 //! test instead of passing in silence; `RINGBOOT_SKIP_BOOT=1` is the way to say that this is intended.
@@ -19,6 +19,11 @@ fn pxelinux_boots_linux() {
 #[test]
 fn edk2_and_grub_boot_linux() {
     boot("edk2-grub");
+}
+
+#[test]
+fn u_boot_boots_linux() {
+    boot("u-boot");
 }
 
 /// Runs one chain; `RINGBOOT_BOOT_IO` names the backend when it is not `auto`.

@@ -15,6 +15,7 @@ TOOLS = [
     (["/usr/lib/syslinux/modules/bios/ldlinux.c32"], "syslinux-common"),
     (["/usr/bin/grub-mkimage"], "grub-common"),
     (["/usr/lib/grub/x86_64-efi/tftp.mod"], "grub-efi-amd64-bin"),
+    (["/usr/lib/u-boot/qemu-x86/u-boot.rom"], "u-boot-qemu"),
     (["/usr/sbin/dnsmasq"], "dnsmasq-base"),
     (["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"], "iproute2"),
     (["/usr/bin/gcc"], "gcc"),
