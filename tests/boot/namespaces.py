@@ -18,7 +18,7 @@ def run_inside(run_dir: Path, seconds: float) -> int:
     The network namespace takes the devices and addresses with it, and the process namespace every process: killing its
     first process kills them all, and unshare does that when it dies itself.
     """
-    unshare = ["unshare", "--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", "--"]
+    unshare = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--"]
     try:
         inner = subprocess.Popen(
             [*unshare, sys.executable, "-B", *sys.argv, "--inside", run_dir], preexec_fn=die_with_parent
