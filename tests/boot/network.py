@@ -55,6 +55,21 @@ def start_dhcp(bootfile: str, log: Path) -> Child:
     return dnsmasq
 
 
+def lose_packets(per_mille: int):
+    """Drops TFTP datagrams at random in both directions; DHCP is not what is tested.
+
+    The hooks sit at the device: a drop at the socket's own output hook would tell the server EPERM, which no real wire
+    does. A train of segments is still one packet there, so a window may be lost as a whole.
+    """
+    drop = f"meta l4proto udp udp dport != {{ 67, 68 }} numgen random mod 1000 < {per_mille} drop;"
+    hooks = "".join(
+        f"chain {hook} {{ type filter hook {hook} device {TAP} priority 0; {drop} }}\n" for hook in ["ingress", "egress"]
+    )
+    done = subprocess.run(["nft", f"table netdev loss {{\n{hooks}}}"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"cannot lose packets: {done.stderr.strip()}")
+
+
 def udp_port_is_bound(port: int) -> bool:
     tables = [Path("/proc/net/udp"), Path("/proc/net/udp6")]
     lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
