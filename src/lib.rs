@@ -1,1 +1,17 @@
+//! ringboot: a TFTP server for farms of machines that boot over the network.
+//!
+//! A datagram flows one way: [`wire`] decodes it, `endpoint` finds whose it is, `transfer` says
+//! what follows, and a `shard` sends it. The first three do no I/O and never ask the time.
 
+extern crate alloc;
+
+pub mod cli;
+pub mod clock;
+pub mod daemon;
+pub mod endpoint;
+pub mod files;
+pub mod limits;
+pub mod observe;
+pub mod shard;
+pub mod transfer;
+pub mod wire;

@@ -1,0 +1,257 @@
+//! The command line: what may be asked for, with which defaults, and the help that says so.
+//! It never opens a file or a socket; a wrong value is refused here, before anything starts.
+
+mod address;
+mod values;
+
+pub use address::{Listen, Target};
+pub use values::PortRange;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use values::{seconds, whole_seconds};
+
+/// A TFTP server for farms of machines that boot over the network.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ringboot",
+    version,
+    about,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 clean, 1 failure at run time, 2 wrong usage (probe: 2 also when dead)."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve a directory, read-only
+    Serve(ServeArgs),
+    /// Fetch a file from a TFTP server
+    Get(GetArgs),
+    /// Ask whether a TFTP server is alive: one line for Nagios, exit 0 alive, 2 dead
+    Probe(ProbeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ringboot serve /srv/tftp
+  ringboot serve --root /srv/tftp --listen 10.0.0.1:69 --listen [fd00::1]:69
+  ringboot serve /srv/tftp --data-ports 40000-40063     # for a firewall
+  ringboot serve /srv/tftp --single-port                # behind NAT, in Kubernetes
+
+It prints one line on standard error when ready. SIGTERM drains; a second SIGTERM ends at once.")]
+pub struct ServeArgs {
+    #[command(flatten)]
+    root: RootArg,
+
+    /// Address to serve on; may be repeated. ADDR:PORT, [V6]:PORT, ADDR alone (port 69) or :PORT
+    /// (every address). Default: port 69 on every address, IPv4 and IPv6
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Vec<Listen>,
+
+    /// Shards, each one core's loop with its own sockets. Default: one for each core that the
+    /// process may use
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub shards: Option<u16>,
+
+    /// How packets reach the kernel. auto takes io_uring where it works, else epoll; uring is
+    /// strict and refuses to start without it
+    #[arg(long, value_enum, default_value_t = IoBackend::Auto, value_name = "auto|uring|epoll", hide_possible_values = true)]
+    pub io: IoBackend,
+
+    /// Answer from the port that was asked instead of from a data port: for NAT and strict firewalls
+    #[arg(long, conflicts_with = "data_ports")]
+    pub single_port: bool,
+
+    /// Take the data ports from this range (inclusive) instead of random ones
+    #[arg(long, value_name = "LO-HI")]
+    pub data_ports: Option<PortRange>,
+
+    /// Largest blksize to grant. Default: what fits the interface's MTU without fragments
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=65464))]
+    pub max_blksize: Option<u16>,
+
+    /// Largest windowsize to grant; 1 turns windows off
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_windowsize: u16,
+
+    /// How long running transfers may still take after SIGTERM
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = whole_seconds)]
+    pub drain_timeout: Duration,
+
+    /// Form of the log on standard error. auto is text on a terminal, else JSON
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto, value_name = "auto|text|json", hide_possible_values = true)]
+    pub log: LogFormat,
+}
+
+/// The directory, with or without `--root` before it: exactly one of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct RootArg {
+    /// Directory to serve
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// The same as --root DIR
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// The directory to serve.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        let given = self.root.root.as_deref().or(self.root.dir.as_deref());
+        // clap has made sure that one is there; the current directory would be the next guess.
+        given.unwrap_or(Path::new("."))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IoBackend {
+    Auto,
+    Uring,
+    Epoll,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ringboot get 10.0.0.1 pxelinux.0
+  ringboot get 10.0.0.1 images/initrd.img -o /tmp/initrd.img --windowsize 64
+  ringboot get [fd00::1]:6969 grub.cfg --netascii -o -
+
+The output file appears under its name only when it is complete.")]
+pub struct GetArgs {
+    /// The server: name, IPv4, [IPv6] or bare IPv6; port 69 unless given
+    #[arg(value_name = "HOST[:PORT]")]
+    pub server: Target,
+
+    /// The file's name as the server knows it
+    #[arg(value_name = "FILE")]
+    pub file: OsString,
+
+    /// Where to write: a file, a directory, or - for standard output. Default: the last part of
+    /// FILE, in the current directory
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+
+    // 1428 + 4 TFTP + 8 UDP + 40 IPv6 = 1480: whole in an MTU of 1500, also within an IP tunnel.
+    /// Bytes in a block to ask for. The default crosses an Ethernet whole, also inside a tunnel
+    #[arg(long, value_name = "N", default_value_t = 1428, value_parser = clap::value_parser!(u16).range(8..=65464))]
+    pub blksize: u16,
+
+    /// Blocks for each acknowledgement to ask for (RFC 7440)
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub windowsize: u16,
+
+    /// Transfer as text: line ends become those of this system
+    #[arg(long)]
+    pub netascii: bool,
+
+    /// Longest wait before a packet is sent again; the usual wait follows the measured round trip.
+    /// Whole seconds are also asked of the server (RFC 2349). Default: 5
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// How often in a row a packet is sent again before the transfer has failed
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub retries: u16,
+
+    /// No progress bar and no summary; errors still speak
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ringboot probe 10.0.0.1
+  ringboot probe tftp.example.net:69 --file pxelinux.0 --timeout 1
+
+Any TFTP answer means alive, \"File not found\" too: the file need not exist.
+Exit status: 0 alive, 2 dead or unknown host.")]
+pub struct ProbeArgs {
+    /// The server: name, IPv4, [IPv6] or bare IPv6; port 69 unless given
+    #[arg(value_name = "HOST[:PORT]")]
+    pub server: Target,
+
+    /// The file to ask for
+    #[arg(long, value_name = "NAME", default_value = "ringboot-probe")]
+    pub file: OsString,
+
+    /// How long to wait for an answer; the request is sent again at half of it
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub timeout: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn serve(args: &[&str]) -> Result<ServeArgs, clap::Error> {
+        let all = ["ringboot", "serve"].iter().chain(args);
+        match Cli::try_parse_from(all)?.command {
+            Command::Serve(args) => Ok(args),
+            other => panic!("not serve: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_root_is_given_once_with_or_without_its_flag() {
+        for args in [&["--root", "/srv"][..], &["/srv"]] {
+            assert_eq!(serve(args).unwrap().root(), Path::new("/srv"));
+        }
+        assert!(serve(&[]).is_err());
+        assert!(serve(&["/srv", "--root", "/srv"]).is_err());
+    }
+
+    #[test]
+    fn serve_alone_has_the_promised_defaults() {
+        let args = serve(&["/srv"]).unwrap();
+        assert!(args.listen.is_empty() && args.shards.is_none() && !args.single_port);
+        assert_eq!(args.io, IoBackend::Auto);
+        assert_eq!(args.max_windowsize, 64);
+        assert_eq!(args.drain_timeout, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for bad in [
+            &["--shards", "0"][..],
+            &["--max-blksize", "7"],
+            &["--max-blksize", "65465"],
+            &["--max-windowsize", "0"],
+            &["--io", "magic"],
+            &["--data-ports", "9-8"],
+            &["--single-port", "--data-ports", "8-9"],
+            &["--listen", "nowhere"],
+        ] {
+            let args: Vec<&str> = ["/srv"].iter().chain(bad).copied().collect();
+            assert!(serve(&args).is_err(), "{bad:?}");
+        }
+    }
+}

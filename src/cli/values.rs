@@ -1,0 +1,92 @@
+//! Values of options that are more than one number or word.
+//! It never knows which option a value belongs to.
+
+use core::fmt;
+use core::ops::RangeInclusive;
+use core::str::FromStr;
+use core::time::Duration;
+
+/// Ports `low..=high`, at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    low: u16,
+    high: u16,
+}
+
+impl PortRange {
+    #[must_use]
+    pub const fn ports(self) -> RangeInclusive<u16> {
+        self.low..=self.high
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text
+            .split_once('-')
+            .and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+        match numbers {
+            None => Err(format!(
+                "\"{text}\" is no range of ports; write 40000-40063"
+            )),
+            Some((0, _)) => Err("ports start at 1".to_owned()),
+            Some((low, high)) if low > high => Err(format!("{low} is above {high}")),
+            Some((low, high)) => Ok(Self { low, high }),
+        }
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.low, self.high)
+    }
+}
+
+/// A wait of a client: fractions are welcome, and 255 is as far as RFC 2349 goes.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.001..=255.0).contains(&value) => Ok(Duration::from_secs_f64(value)),
+        _ => Err("it is a number of seconds from 0.001 to 255".to_owned()),
+    }
+}
+
+/// A wait of the server: up to a day, and 0 for none.
+pub(super) fn whole_seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(value) if value <= 86_400 => Ok(Duration::from_secs(value)),
+        _ => Err("it is a whole number of seconds up to 86400".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_two_ends_in_order() {
+        let range: PortRange = "40000-40063".parse().unwrap();
+        assert_eq!(range.ports(), 40_000..=40_063);
+        assert_eq!(range.to_string(), "40000-40063");
+        assert_eq!("7-7".parse::<PortRange>().unwrap().ports().count(), 1);
+        for bad in [
+            "", "-", "7", "7-", "-7", "9-8", "0-9", "1-65536", "1-2-3", "a-b",
+        ] {
+            assert!(bad.parse::<PortRange>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_bounded_on_both_sides() {
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        assert_eq!(seconds("255"), Ok(Duration::from_secs(255)));
+        for bad in ["", "0", "-1", "256", "NaN", "inf", "1s"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+        assert_eq!(whole_seconds("0"), Ok(Duration::ZERO));
+        for bad in ["", "-1", "1.5", "86401"] {
+            assert!(whole_seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

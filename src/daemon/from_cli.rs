@@ -1,0 +1,60 @@
+//! The command line's words as the daemon's options.
+//! It never checks a value: the command line did.
+
+use core::net::SocketAddr;
+
+use super::Options;
+use crate::cli::{IoBackend, Listen as Asked, ServeArgs};
+use crate::endpoint::Policy;
+use crate::shard::{IoChoice, Listen, Plan, Settings};
+
+impl From<&ServeArgs> for Options {
+    fn from(args: &ServeArgs) -> Self {
+        Self {
+            root: args.root().to_owned(),
+            listen: listen(&args.listen),
+            shards: args.shards,
+            io: match args.io {
+                IoBackend::Auto => IoChoice::Auto,
+                IoBackend::Uring => IoChoice::Uring,
+                IoBackend::Epoll => IoChoice::Epoll,
+            },
+            single_port: args.single_port,
+            data_ports: args.data_ports.map(|range| range.ports().into_inner()),
+            settings: Settings {
+                policy: Policy {
+                    max_windowsize: args.max_windowsize,
+                    ..Policy::default()
+                },
+                max_blksize: args.max_blksize,
+                drain_timeout: args.drain_timeout.into(),
+                shard: 0,
+                shards: 1,
+            },
+        }
+    }
+}
+
+fn listen(asked: &[Asked]) -> Vec<Listen> {
+    if asked.is_empty() {
+        return Plan::default_listen();
+    }
+    asked.iter().flat_map(addresses).collect()
+}
+
+/// A port alone means every address, of IPv6 only where the host speaks it.
+fn addresses(asked: &Asked) -> Vec<Listen> {
+    match asked.ip {
+        Some(ip) => vec![Listen {
+            addr: SocketAddr::new(ip, asked.port),
+            optional: false,
+        }],
+        None => Plan::default_listen()
+            .into_iter()
+            .map(|mut listen| {
+                listen.addr.set_port(asked.port);
+                listen
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,184 @@
+//! The running server: binds, starts the threads, waits for signals, ends in order.
+//! It never touches a packet.
+
+mod cores;
+mod from_cli;
+mod signals;
+mod threads;
+
+use core::fmt;
+use core::net::SocketAddr;
+use std::io;
+use std::path::PathBuf;
+
+use crossbeam::channel::{Receiver, unbounded};
+
+use crate::files::{Root, RootError};
+use crate::shard::{
+    BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, bind,
+};
+use threads::{Crew, Started};
+
+/// What `ringboot serve` was asked to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub root: PathBuf,
+    pub listen: Vec<Listen>,
+    /// `None`: one for each core that the process may use.
+    pub shards: Option<u16>,
+    pub io: IoChoice,
+    pub single_port: bool,
+    /// Both ends included.
+    pub data_ports: Option<(u16, u16)>,
+    /// The part of the settings that is the same for all shards.
+    pub settings: Settings,
+}
+
+/// Why the server did not start or ended early, in words for the operator.
+#[derive(Debug)]
+pub enum ServeError {
+    Root(RootError),
+    Bind(BindError),
+    /// Starting a thread, or a system call that never fails in practice.
+    System(&'static str, io::Error),
+    /// A shard could not open its kernel interface.
+    Backend(String),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(error) => error.fmt(f),
+            Self::Bind(error) => error.fmt(f),
+            Self::System(what, error) => write!(f, "cannot {what}: {error}"),
+            Self::Backend(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl core::error::Error for ServeError {}
+
+/// News for the thread that waits.
+#[derive(Debug)]
+pub(crate) enum News {
+    Signal(signals::Request),
+    /// A shard ended; with an error, the server ends too.
+    ShardEnded(io::Result<()>),
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// When the server cannot start, or a shard's kernel interface stops working.
+pub fn serve(options: &Options) -> Result<(), ServeError> {
+    threads::die_with_any_thread();
+    let root = Root::open(&options.root).map_err(ServeError::Root)?;
+    let cores = cores::usable();
+    let shards = options.shards.unwrap_or_else(|| shard_count(&cores));
+    let sockets = bind(&plan(options, shards)).map_err(ServeError::Bind)?;
+    let listening = listening(&sockets);
+    warn_of_small_buffers(&sockets);
+
+    let orders = Orders::default();
+    let (news, inbox) = unbounded();
+    // From here on a signal is an order, not the end.
+    signals::watch(news.clone()).map_err(|error| ServeError::System("watch signals", error))?;
+    let crew = Crew::start(options, root, sockets, &cores, &orders, &news)?;
+    announce(&listening, &crew.started);
+
+    wait(&inbox, shards, &orders, &crew)?;
+    crew.finish();
+    Ok(())
+}
+
+fn shard_count(cores: &[usize]) -> u16 {
+    u16::try_from(cores.len()).unwrap_or(u16::MAX).max(1)
+}
+
+fn plan(options: &Options, shards: u16) -> Plan {
+    Plan {
+        listen: options.listen.clone(),
+        shards,
+        single_port: options.single_port,
+        data_ports: options.data_ports,
+    }
+}
+
+fn listening(sockets: &[Sockets]) -> Vec<SocketAddr> {
+    let first = sockets.first();
+    first.map_or_else(Vec::new, |shard| shard.layout().listening().collect())
+}
+
+/// The contract of the command line: one line when ready. Scripts wait for it.
+fn announce(listening: &[SocketAddr], started: &Started) {
+    let addresses: Vec<String> = listening.iter().map(ToString::to_string).collect();
+    eprintln!(
+        "ringboot: ready on {} io={} shards={}",
+        addresses.join(","),
+        started.io,
+        started.shards
+    );
+}
+
+/// A receive buffer that holds less than the burst loses requests, whatever we do afterwards.
+fn warn_of_small_buffers(sockets: &[Sockets]) {
+    let Some(Buffers {
+        asked,
+        receive,
+        send,
+    }) = sockets.first().map(Sockets::buffers)
+    else {
+        return;
+    };
+    for (granted, sysctl) in [(receive, "net.core.rmem_max"), (send, "net.core.wmem_max")] {
+        if granted < asked {
+            tracing::warn!(
+                "socket buffers are {granted} bytes instead of {asked}, so a burst may be lost: \
+                 raise them with `sysctl -w {sysctl}={asked}`, or grant CAP_NET_ADMIN"
+            );
+        }
+    }
+}
+
+/// Waits for the end: signals set the pace, shards report when they are done.
+fn wait(
+    inbox: &Receiver<News>,
+    mut shards: u16,
+    orders: &Orders,
+    crew: &Crew,
+) -> Result<(), ServeError> {
+    while shards > 0 {
+        let Ok(news) = inbox.recv() else {
+            return Ok(());
+        };
+        match news {
+            News::Signal(request) => {
+                let order = follow(request, orders.current());
+                orders.give(order);
+                crew.wake_all();
+            }
+            News::ShardEnded(Ok(())) => shards -= 1,
+            News::ShardEnded(Err(error)) => {
+                return Err(ServeError::System("go on serving", error));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first request drains, the second ends at once.
+fn follow(request: signals::Request, current: Order) -> Order {
+    match current {
+        Order::Serve => {
+            tracing::info!(
+                "{request}: taking no more requests, waiting for the transfers under way; \
+                 once more ends at once"
+            );
+            Order::Drain
+        }
+        Order::Drain | Order::Stop => {
+            tracing::info!("{request} again: ending at once");
+            Order::Stop
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Starts and joins the threads: file threads, shards, the log.
+//! It never lets one die unnoticed: a server that is half dead is worse than one that is gone.
+
+use std::panic;
+use std::process;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use super::{News, Options, ServeError, cores};
+use crate::files::{Deliver, Loader, Root};
+use crate::limits::LOG_QUEUE;
+use crate::observe::log;
+use crate::observe::record::Record;
+use crate::shard::{
+    Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, mailbox, open,
+};
+
+/// What came up, for the ready line.
+#[derive(Debug)]
+pub struct Started {
+    pub io: &'static str,
+    pub shards: usize,
+}
+
+/// The threads of a running server.
+pub struct Crew {
+    pub started: Started,
+    addresses: Vec<Address>,
+    log: JoinHandle<()>,
+}
+
+/// A panic in any thread ends the process with a core dump and a non-zero status.
+pub fn die_with_any_thread() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        process::abort();
+    }));
+}
+
+impl Crew {
+    /// Starts everything and returns once every shard can serve.
+    pub fn start(
+        options: &Options,
+        root: Root,
+        sockets: Vec<Sockets>,
+        cores: &[usize],
+        orders: &Orders,
+        news: &Sender<News>,
+    ) -> Result<Self, ServeError> {
+        let (records, log_queue) = bounded(LOG_QUEUE);
+        let log = spawn("ringboot-log", move || log::write_records(&log_queue))?;
+        let mut addresses = Vec::new();
+        let mut mailboxes = Vec::new();
+        for _ in &sockets {
+            let (address, mailbox) = mailbox(orders.clone())
+                .map_err(|error| ServeError::System("make an eventfd", error))?;
+            addresses.push(address);
+            mailboxes.push(mailbox);
+        }
+        let deliveries = addresses
+            .iter()
+            .map(|address| Box::new(address.clone()) as Box<dyn Deliver>)
+            .collect();
+        let loader = Loader::start(root, deliveries)
+            .map_err(|error| ServeError::System("start the file threads", error))?;
+        let loader = Arc::new(loader);
+
+        let count = sockets.len();
+        let (ready, readiness) = bounded(count);
+        for (shard, (sockets, mailbox)) in sockets.into_iter().zip(mailboxes).enumerate() {
+            let berth = Berth {
+                core: core_for(shard, count, cores),
+                io: options.io,
+                settings: Settings {
+                    shard,
+                    shards: count,
+                    ..options.settings
+                },
+                sockets,
+                mailbox,
+                loader: Arc::clone(&loader),
+                records: records.clone(),
+            };
+            let (ready, news) = (ready.clone(), news.clone());
+            spawn(&format!("ringboot-{shard}"), move || {
+                berth.run(&ready, &news);
+            })?;
+        }
+        Ok(Self {
+            started: await_all(&readiness, count)?,
+            addresses,
+            log,
+        })
+    }
+
+    pub fn wake_all(&self) {
+        for address in &self.addresses {
+            address.wake();
+        }
+    }
+
+    /// Waits for the last line of the log.
+    pub fn finish(self) {
+        // The shards have hung up, so the log ends with its queue.
+        let _ = self.log.join();
+    }
+}
+
+/// A shard runs alone on its core when there are no more shards than cores.
+fn core_for(shard: usize, shards: usize, cores: &[usize]) -> Option<usize> {
+    (shards <= cores.len())
+        .then(|| cores.get(shard).copied())
+        .flatten()
+}
+
+fn await_all(
+    readiness: &Receiver<Result<&'static str, String>>,
+    shards: usize,
+) -> Result<Started, ServeError> {
+    let mut io = "";
+    for _ in 0..shards {
+        io = match readiness.recv() {
+            Ok(Ok(io)) => io,
+            Ok(Err(reason)) => return Err(ServeError::Backend(reason)),
+            Err(_) => return Err(ServeError::Backend("a shard ended before it began".into())),
+        };
+    }
+    Ok(Started { io, shards })
+}
+
+/// All that one shard's thread takes with it.
+struct Berth {
+    core: Option<usize>,
+    io: IoChoice,
+    settings: Settings,
+    sockets: Sockets,
+    mailbox: Mailbox,
+    loader: Arc<Loader>,
+    records: Sender<Record>,
+}
+
+impl Berth {
+    fn run(self, ready: &Sender<Result<&'static str, String>>, news: &Sender<News>) {
+        if let Some(core) = self.core
+            && let Err(error) = cores::pin(core)
+        {
+            tracing::warn!(
+                "cannot keep shard {} on core {core}: {error}",
+                self.settings.shard
+            );
+        }
+        let layout = self.sockets.layout().clone();
+        let waker = self.mailbox.waker.clone();
+        let mut opened = match open(self.io, self.sockets, waker) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                let _ = ready.send(Err(reason));
+                return;
+            }
+        };
+        if let (Some(why), 0) = (&opened.fallback, self.settings.shard) {
+            tracing::warn!("io=epoll, because {why}");
+        }
+        let worker = Worker {
+            mailbox: self.mailbox,
+            sockets: layout,
+            outside: Outside {
+                shard: self.settings.shard,
+                outbox: Outbox::default(),
+                retired: Vec::new(),
+                loader: self.loader,
+                records: self.records,
+                unlogged: 0,
+            },
+            settings: self.settings,
+        };
+        let _ = ready.send(Ok(opened.backend.name()));
+        let result = worker.run(opened.backend.as_mut());
+        drop(opened);
+        let _ = news.send(News::ShardEnded(result));
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ServeError> {
+    Builder::new()
+        .name(name.into())
+        .spawn(body)
+        .map_err(|error| ServeError::System("start a thread", error))
+}

@@ -1,0 +1,279 @@
+//! Requests: who comes in, what a repeated request means, and the first answer.
+//! It never refuses for being busy while there is room: a burst queues for its files.
+
+use core::hash::BuildHasher;
+
+use super::effects::{Effects, OpenRequest};
+use super::report::{Outcome, Report};
+use super::route::{Route, Ticket};
+use super::tenant::{Phase, Tenant};
+use super::wheel::Armed;
+use super::{Datagram, Endpoint, Opened, Refusal};
+use crate::limits::{DEFAULT_MAX_WINDOWSIZE, MAX_TRANSFERS, RESTART_AFTER};
+use crate::transfer::{Nanos, Offer, ReadTransfer, negotiate};
+use crate::wire::packet::ErrorPacket;
+use crate::wire::{ErrorCode, Mode, Request};
+
+/// What the operator allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// Largest window granted (RFC 7440).
+    pub max_windowsize: u16,
+    /// Transfers at a time.
+    pub max_transfers: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_windowsize: DEFAULT_MAX_WINDOWSIZE,
+            max_transfers: MAX_TRANSFERS,
+        }
+    }
+}
+
+impl<I, S: BuildHasher> Endpoint<I, S> {
+    pub(super) fn read_request<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        datagram: &Datagram<'_>,
+        request: &Request<'_>,
+        effects: &mut F,
+    ) {
+        if self.draining {
+            return;
+        }
+        let route = &datagram.route;
+        if let Some(ticket) = self.find(route.peer, route.socket)
+            && self.came_again(now, ticket, datagram, effects)
+        {
+            return;
+        }
+        if let Some(refusal) = bad_mode(request.mode) {
+            refuse(route, request, Outcome::Refused, refusal, effects);
+            return;
+        }
+        self.admit(now, datagram, request, effects);
+    }
+
+    /// The file was opened, or not.
+    pub fn opened<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        result: Result<Opened<I>, Refusal<'_>>,
+        effects: &mut F,
+    ) {
+        match result {
+            Ok(opened) => self.start(now, ticket, opened, effects),
+            Err(refusal) => self.decline(now, ticket, refusal, effects),
+        }
+    }
+
+    pub(super) fn refuse_write<F: Effects<Image = I>>(
+        &mut self,
+        datagram: &Datagram<'_>,
+        request: &Request<'_>,
+        effects: &mut F,
+    ) {
+        if self.draining {
+            return;
+        }
+        let refusal = Refusal {
+            code: ErrorCode::ACCESS_VIOLATION,
+            text: "Uploads are not allowed here",
+            reason: "uploads are not allowed",
+        };
+        refuse(&datagram.route, request, Outcome::Refused, refusal, effects);
+    }
+
+    /// A request from a peer that has a transfer already. Says whether that settles it.
+    ///
+    /// The same request is answered once more with the first answer as long as the peer has not
+    /// proved that it got it. A different one, or the same after a pause, means that the client
+    /// started over: the old transfer makes room.
+    fn came_again<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        datagram: &Datagram<'_>,
+        effects: &mut F,
+    ) -> bool {
+        let Some(tenant) = self.slots.get_mut(ticket) else {
+            return false;
+        };
+        if *tenant.request != *datagram.bytes {
+            return self.replace(now, ticket, effects);
+        }
+        let step = match &mut tenant.phase {
+            Phase::Opening => None,
+            Phase::Reading { transfer, .. } if !transfer.proven() => {
+                Some(transfer.first_answer(now))
+            }
+            Phase::Reading { transfer, .. } => {
+                if now - transfer.progress_at() >= RESTART_AFTER {
+                    return self.replace(now, ticket, effects);
+                }
+                None
+            }
+        };
+        self.counters.repeated_requests += 1;
+        if let Some(step) = step {
+            self.act(now, ticket, step, effects);
+        }
+        true
+    }
+
+    fn replace<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        effects: &mut F,
+    ) -> bool {
+        let reason = "the client made another request from the same port";
+        self.finish(now, ticket, Outcome::Aborted, reason, effects);
+        false
+    }
+
+    fn admit<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        datagram: &Datagram<'_>,
+        request: &Request<'_>,
+        effects: &mut F,
+    ) {
+        let route = datagram.route;
+        let admitted = self.slots.insert(Tenant {
+            route,
+            request: datagram.bytes.into(),
+            max_blksize: datagram.max_blksize,
+            since: now,
+            armed: Armed::NOT,
+            phase: Phase::Opening,
+        });
+        let Some(ticket) = admitted else {
+            // Silence: the client asks again by itself, and a flood gets no echo.
+            report(
+                &route,
+                request,
+                Outcome::Shed,
+                "too many transfers",
+                effects,
+            );
+            return;
+        };
+        let slots = &self.slots;
+        self.table.insert(route.key(), ticket.slot, |slot| {
+            slots.tenant(slot).map(|tenant| tenant.route.key())
+        });
+        let queued = effects.open(OpenRequest {
+            ticket,
+            route: &route,
+            name: request.filename,
+            mode: request.mode,
+        });
+        if !queued {
+            let reason = "too many files are waiting to be opened";
+            self.finish(now, ticket, Outcome::Shed, reason, effects);
+        }
+    }
+
+    fn start<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        opened: Opened<I>,
+        effects: &mut F,
+    ) {
+        let Some(tenant) = self.slots.get_mut(ticket) else {
+            // The client was faster to leave than the disk to answer.
+            return;
+        };
+        let Some(request) = tenant.request() else {
+            return;
+        };
+        let offer = Offer {
+            max_blksize: tenant.max_blksize,
+            max_windowsize: self.policy.max_windowsize,
+            size: opened.size,
+        };
+        let (terms, oack) = negotiate(&request.options, &offer);
+        let mut transfer = ReadTransfer::new(terms, opened.size, oack.is_some(), now);
+        let step = transfer.first_answer(now);
+        tenant.phase = Phase::Reading {
+            transfer,
+            image: opened.image,
+            oack,
+        };
+        self.act(now, ticket, step, effects);
+    }
+
+    fn decline<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        refusal: Refusal<'_>,
+        effects: &mut F,
+    ) {
+        if let Some(tenant) = self.evict(ticket) {
+            let error = ErrorPacket::new(refusal.code, refusal.text);
+            effects.send_packet(&tenant.route, error.as_bytes());
+            let outcome = match refusal.code {
+                ErrorCode::NOT_FOUND => Outcome::Missing,
+                _ => Outcome::Refused,
+            };
+            tenant.end(now, outcome, refusal.reason, None, effects);
+        }
+    }
+}
+
+fn bad_mode(mode: Mode) -> Option<Refusal<'static>> {
+    let reason = match mode {
+        Mode::Octet | Mode::Netascii => return None,
+        Mode::Mail => "mail mode is obsolete",
+        Mode::Unknown => "unknown transfer mode",
+    };
+    Some(Refusal {
+        code: ErrorCode::ILLEGAL_OPERATION,
+        text: "Transfer mode not supported; use octet or netascii",
+        reason,
+    })
+}
+
+fn refuse<F: Effects>(
+    route: &Route,
+    request: &Request<'_>,
+    outcome: Outcome,
+    refusal: Refusal<'_>,
+    effects: &mut F,
+) {
+    let error = ErrorPacket::new(refusal.code, refusal.text);
+    effects.send_packet(route, error.as_bytes());
+    report(route, request, outcome, refusal.reason, effects);
+}
+
+/// The record of a request that never became a transfer.
+fn report<F: Effects>(
+    route: &Route,
+    request: &Request<'_>,
+    outcome: Outcome,
+    reason: &str,
+    effects: &mut F,
+) {
+    let report = Report {
+        route,
+        name: request.filename,
+        mode: request.mode,
+        outcome,
+        reason,
+        peer_error: None,
+        bytes: 0,
+        size: 0,
+        duration: Nanos::ZERO,
+        blksize: 0,
+        windowsize: 0,
+        resends: 0,
+        round_trip: Nanos::ZERO,
+    };
+    effects.finished(&report, None);
+}

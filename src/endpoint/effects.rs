@@ -1,0 +1,51 @@
+//! What an endpoint asks of its surroundings: sends, opened files, a record of what ended.
+//! It never says how: a shard does it with a kernel, the simulator with a queue.
+
+use super::report::Report;
+use super::route::{Route, Ticket};
+use crate::transfer::{BlockRange, Rollover};
+use crate::wire::Mode;
+
+/// DATA blocks to send to one peer, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Train {
+    pub ticket: Ticket,
+    pub blocks: BlockRange,
+    /// Bytes in every block but the file's last one.
+    pub blksize: u16,
+    pub rollover: Rollover,
+}
+
+/// A file to be opened for a new transfer; the answer comes by `Endpoint::opened`.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenRequest<'a> {
+    pub ticket: Ticket,
+    pub route: &'a Route,
+    /// The client's name as it came.
+    pub name: &'a [u8],
+    /// Octet or netascii.
+    pub mode: Mode,
+}
+
+/// The world outside the pure core.
+pub trait Effects {
+    /// A file's content, opened and shared between transfers.
+    type Image;
+
+    /// Sends DATA blocks of `image`.
+    fn send_blocks(&mut self, route: &Route, image: &Self::Image, train: Train);
+
+    /// Sends a packet that is no DATA: OACK or ERROR.
+    fn send_packet(&mut self, route: &Route, packet: &[u8]);
+
+    /// Opens a file away from this thread. Says whether there was room to queue the request.
+    #[must_use]
+    fn open(&mut self, request: OpenRequest<'_>) -> bool;
+
+    /// Whether the file is still the one that was opened. Asked before its last block goes out.
+    fn unchanged(&mut self, image: &Self::Image) -> bool;
+
+    /// A transfer or a refused request ended. The image is handed back because sends queued in
+    /// this turn may still point into it.
+    fn finished(&mut self, report: &Report<'_>, image: Option<Self::Image>);
+}

@@ -1,0 +1,405 @@
+//! All transfers of one shard: finds whose a datagram is, starts, drives and ends transfers.
+//! It never does I/O: what must happen outside goes through [`Effects`].
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
+
+mod admission;
+mod effects;
+mod report;
+mod route;
+mod slots;
+mod strangers;
+mod table;
+mod tenant;
+mod wheel;
+
+use core::hash::BuildHasher;
+
+pub use admission::Policy;
+pub use effects::{Effects, OpenRequest, Train};
+pub use report::{Outcome, Report};
+pub use route::{Local, Peer, Route, SocketId, Ticket};
+
+use crate::limits::TIMERS_PER_TURN;
+use crate::transfer::{BlockRange, Nanos, Step};
+use crate::wire::packet::ErrorPacket;
+use crate::wire::{ErrorCode, Packet, decode};
+use slots::Slots;
+use strangers::Strangers;
+use table::Table;
+use tenant::{Phase, Tenant};
+use wheel::{Armed, Wheel};
+
+/// The transfers of one shard. `I` is a file's content, `S` the keyed hash of the table.
+#[derive(Debug)]
+pub struct Endpoint<I, S> {
+    slots: Slots<Tenant<I>>,
+    table: Table<S>,
+    wheel: Wheel,
+    strangers: Strangers,
+    policy: Policy,
+    counters: Counters,
+    draining: bool,
+}
+
+/// What came in and led to nothing that a report would tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams that are no TFTP packet, or not one that a server is sent.
+    pub malformed: u64,
+    /// Packets of transfers that we do not know.
+    pub unknown_tid: u64,
+    /// Requests that came again while the first was being answered.
+    pub repeated_requests: u64,
+}
+
+/// A datagram and where it came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Datagram<'a> {
+    /// How the sender is answered: for a request by the data socket chosen for it.
+    pub route: Route,
+    /// Came to a socket that takes requests.
+    pub listening: bool,
+    /// Largest block that the path to the sender carries in one piece; used for requests.
+    pub max_blksize: u16,
+    pub bytes: &'a [u8],
+}
+
+/// A file that was opened for a request.
+#[derive(Debug)]
+pub struct Opened<I> {
+    pub image: I,
+    /// Bytes that the client will receive.
+    pub size: u64,
+}
+
+/// Why a request is not served, as the client reads it and as the log says it.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal<'a> {
+    pub code: ErrorCode,
+    /// For the client: never a path of the server.
+    pub text: &'a str,
+    /// For the operator.
+    pub reason: &'a str,
+}
+
+impl<I, S: BuildHasher> Endpoint<I, S> {
+    pub fn new(policy: Policy, hasher: S, now: Nanos) -> Self {
+        Self {
+            slots: Slots::new(policy.max_transfers),
+            table: Table::new(hasher),
+            wheel: Wheel::new(now),
+            strangers: Strangers::new(),
+            policy,
+            counters: Counters::default(),
+            draining: false,
+        }
+    }
+
+    /// A datagram arrived.
+    pub fn datagram<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        datagram: &Datagram<'_>,
+        effects: &mut F,
+    ) {
+        match decode(datagram.bytes) {
+            Ok(Packet::Ack { block }) => self.ack(now, &datagram.route, block, effects),
+            Ok(Packet::Rrq(request)) if datagram.listening => {
+                self.read_request(now, datagram, &request, effects);
+            }
+            Ok(Packet::Wrq(request)) if datagram.listening => {
+                self.refuse_write(datagram, &request, effects);
+            }
+            Ok(Packet::Error { code, text }) => {
+                self.peer_error(now, &datagram.route, code, text, effects);
+            }
+            Ok(Packet::Data { .. }) => self.unknown_tid(now, &datagram.route, effects),
+            Ok(Packet::Oack(_) | Packet::Rrq(_) | Packet::Wrq(_)) | Err(_) => {
+                self.counters.malformed += 1;
+            }
+        }
+    }
+
+    /// ICMP says that nobody listens at `peer`: one proof of absence ends its transfer.
+    pub fn unreachable<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        peer: Peer,
+        socket: SocketId,
+        effects: &mut F,
+    ) {
+        if let Some(ticket) = self.find(peer, socket) {
+            self.finish(
+                now,
+                ticket,
+                Outcome::PeerGone,
+                "the client's port is closed",
+                effects,
+            );
+        }
+    }
+
+    /// The kernel could not read the file's pages for a send: it was truncated.
+    pub fn unreadable<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        effects: &mut F,
+    ) {
+        self.abort(now, ticket, FILE_CHANGED, effects);
+    }
+
+    /// Sends blocks once more that the kernel had no room for.
+    pub fn repeat<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        blocks: BlockRange,
+        effects: &mut F,
+    ) {
+        self.send(now, ticket, blocks, effects);
+    }
+
+    /// Acts on what is due, a bounded number at a time.
+    pub fn advance<F: Effects<Image = I>>(&mut self, now: Nanos, effects: &mut F) {
+        for _ in 0..TIMERS_PER_TURN {
+            let Some((slot, armed)) = self.wheel.pop(now) else {
+                return;
+            };
+            self.timer(now, slot, armed, effects);
+        }
+    }
+
+    /// When [`advance`](Self::advance) has something to do.
+    pub fn next_deadline(&self) -> Option<Nanos> {
+        self.wheel.next_deadline()
+    }
+
+    /// Transfers under way, those that wait for their file included.
+    pub fn active(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Takes no request from here on.
+    pub const fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Ends every transfer, telling the clients.
+    pub fn abort_all<F: Effects<Image = I>>(&mut self, now: Nanos, effects: &mut F) {
+        for ticket in self.slots.tickets() {
+            self.abort(now, ticket, SHUTTING_DOWN, effects);
+        }
+    }
+
+    fn ack<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        route: &Route,
+        block: u16,
+        effects: &mut F,
+    ) {
+        let Some(ticket) = self.find(route.peer, route.socket) else {
+            self.unknown_tid(now, route, effects);
+            return;
+        };
+        let Some(Phase::Reading { transfer, oack, .. }) = self.phase(ticket) else {
+            return;
+        };
+        let step = transfer.ack(now, block);
+        if oack.is_some() && transfer.proven() {
+            *oack = None;
+        }
+        self.act(now, ticket, step, effects);
+    }
+
+    /// RFC 1350, section 4: a packet from an unexpected source gets ERROR 5 and disturbs nothing.
+    fn unknown_tid<F: Effects<Image = I>>(&mut self, now: Nanos, route: &Route, effects: &mut F) {
+        if self.find(route.peer, route.socket).is_some() {
+            self.counters.malformed += 1;
+            return;
+        }
+        self.counters.unknown_tid += 1;
+        let hash = self.table.hasher().hash_one(route.peer.key());
+        if self.strangers.may_answer(hash, now) {
+            let error = ErrorPacket::new(ErrorCode::UNKNOWN_TID, "Unknown transfer ID");
+            effects.send_packet(route, error.as_bytes());
+        }
+    }
+
+    fn peer_error<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        route: &Route,
+        code: ErrorCode,
+        text: &[u8],
+        effects: &mut F,
+    ) {
+        let Some(ticket) = self.find(route.peer, route.socket) else {
+            self.counters.unknown_tid += 1;
+            return;
+        };
+        let size_asked = match self.phase(ticket) {
+            Some(Phase::Reading { transfer, .. }) => transfer.may_be_probe(),
+            _ => false,
+        };
+        let stops = matches!(code, ErrorCode::NOT_DEFINED | ErrorCode::OPTION_REFUSED);
+        let (outcome, reason) = if size_asked && stops {
+            (Outcome::Probe, "the client only asked for the size")
+        } else {
+            (Outcome::PeerError, "")
+        };
+        if let Some(tenant) = self.evict(ticket) {
+            tenant.end(now, outcome, reason, Some((code, text)), effects);
+        }
+    }
+
+    fn timer<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        slot: u32,
+        armed: Armed,
+        effects: &mut F,
+    ) {
+        let Some(ticket) = self.slots.ticket(slot) else {
+            return;
+        };
+        let Some(tenant) = self.slots.get_mut(ticket) else {
+            return;
+        };
+        if tenant.armed != armed {
+            // A former tenant's entry, or one that an earlier deadline has overtaken.
+            return;
+        }
+        tenant.armed = Armed::NOT;
+        let Phase::Reading { transfer, .. } = &mut tenant.phase else {
+            return;
+        };
+        let deadline = transfer.deadline();
+        if deadline > now {
+            self.wheel.arm(slot, &mut tenant.armed, deadline);
+            return;
+        }
+        let step = transfer.expired(now);
+        self.act(now, ticket, step, effects);
+    }
+
+    /// Does what a transfer asks for.
+    fn act<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        step: Step,
+        effects: &mut F,
+    ) {
+        match step {
+            Step::Nothing => self.rearm(ticket),
+            Step::Oack => {
+                if let Some(tenant) = self.slots.get_mut(ticket) {
+                    tenant.send_oack(effects);
+                }
+                self.rearm(ticket);
+            }
+            Step::Send(blocks) => {
+                self.rearm(ticket);
+                self.send(now, ticket, blocks, effects);
+            }
+            Step::Completed => self.finish(now, ticket, Outcome::Completed, "", effects),
+            Step::GiveUp(reason) => self.finish(now, ticket, Outcome::TimedOut, reason, effects),
+        }
+    }
+
+    fn send<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        blocks: BlockRange,
+        effects: &mut F,
+    ) {
+        let Some(tenant) = self.slots.get_mut(ticket) else {
+            return;
+        };
+        if !tenant.send_blocks(ticket, blocks, effects) {
+            self.abort(now, ticket, FILE_CHANGED, effects);
+        }
+    }
+
+    fn rearm(&mut self, ticket: Ticket) {
+        if let Some(tenant) = self.slots.get_mut(ticket)
+            && let Phase::Reading { transfer, .. } = &tenant.phase
+        {
+            let deadline = transfer.deadline();
+            self.wheel.arm(ticket.slot, &mut tenant.armed, deadline);
+        }
+    }
+
+    fn abort<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        why: Refusal<'_>,
+        effects: &mut F,
+    ) {
+        if let Some(tenant) = self.evict(ticket) {
+            let error = ErrorPacket::new(why.code, why.text);
+            effects.send_packet(&tenant.route, error.as_bytes());
+            tenant.end(now, Outcome::Aborted, why.reason, None, effects);
+        }
+    }
+
+    fn finish<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        outcome: Outcome,
+        reason: &str,
+        effects: &mut F,
+    ) {
+        if let Some(tenant) = self.evict(ticket) {
+            tenant.end(now, outcome, reason, None, effects);
+        }
+    }
+
+    /// Takes a transfer out of the slab and the table. Its wheel entry dies when it comes up.
+    fn evict(&mut self, ticket: Ticket) -> Option<Tenant<I>> {
+        let tenant = self.slots.remove(ticket)?;
+        self.table.remove(tenant.route.key(), ticket.slot);
+        Some(tenant)
+    }
+
+    fn find(&self, peer: Peer, socket: SocketId) -> Option<Ticket> {
+        let slots = &self.slots;
+        let key_of = |slot| slots.tenant(slot).map(|tenant| tenant.route.key());
+        let slot = self.table.find((peer, socket), key_of)?;
+        slots.ticket(slot)
+    }
+
+    fn phase(&mut self, ticket: Ticket) -> Option<&mut Phase<I>> {
+        self.slots.get_mut(ticket).map(|tenant| &mut tenant.phase)
+    }
+}
+
+const FILE_CHANGED: Refusal<'static> = Refusal {
+    code: ErrorCode::NOT_DEFINED,
+    text: "The file changed during the transfer; ask again",
+    reason: "the file changed during the transfer",
+};
+
+const SHUTTING_DOWN: Refusal<'static> = Refusal {
+    code: ErrorCode::NOT_DEFINED,
+    text: "The server is shutting down",
+    reason: "the server is shutting down",
+};

@@ -1,0 +1,58 @@
+//! The demultiplexing table: from (peer, socket) to the place of its transfer.
+//! It never trusts its keys: clients choose their addresses, so the hash is keyed (SipHash).
+
+use core::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+use super::route::{Peer, SocketId};
+
+/// Places by peer and socket. The keys themselves stand with the transfers, so an entry is 4 bytes.
+#[derive(Debug)]
+pub struct Table<S> {
+    entries: HashTable<u32>,
+    hasher: S,
+}
+
+/// What a transfer is found by: the two transfer identifiers (RFC 1350, section 4).
+pub type Key = (Peer, SocketId);
+
+impl<S: BuildHasher> Table<S> {
+    pub const fn new(hasher: S) -> Self {
+        Self {
+            entries: HashTable::new(),
+            hasher,
+        }
+    }
+
+    pub fn find(&self, key: Key, key_of: impl Fn(u32) -> Option<Key>) -> Option<u32> {
+        let hash = hash(&self.hasher, key);
+        self.entries
+            .find(hash, |&slot| key_of(slot) == Some(key))
+            .copied()
+    }
+
+    pub fn insert(&mut self, key: Key, slot: u32, key_of: impl Fn(u32) -> Option<Key>) {
+        let hasher = &self.hasher;
+        self.entries
+            .insert_unique(hash(hasher, key), slot, |&slot| {
+                key_of(slot).map_or(0, |key| hash(hasher, key))
+            });
+    }
+
+    pub fn remove(&mut self, key: Key, slot: u32) {
+        let hash = hash(&self.hasher, key);
+        if let Ok(entry) = self.entries.find_entry(hash, |&entry| entry == slot) {
+            entry.remove();
+        }
+    }
+
+    pub const fn hasher(&self) -> &S {
+        &self.hasher
+    }
+}
+
+fn hash<S: BuildHasher>(hasher: &S, (peer, socket): Key) -> u64 {
+    let (ip, numbers) = peer.key();
+    hasher.hash_one((ip, (numbers << 16) | u64::from(socket.0)))
+}

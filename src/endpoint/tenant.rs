@@ -1,0 +1,133 @@
+//! One place of the slab: a request, its route, and what became of it so far.
+//! It never searches for itself: `Endpoint` keeps the table and the wheel.
+
+use alloc::boxed::Box;
+
+use super::effects::{Effects, Train};
+use super::report::{Outcome, Report};
+use super::route::{Route, Ticket};
+use super::table::Key;
+use super::wheel::Armed;
+use crate::transfer::{BlockRange, Nanos, ReadTransfer};
+use crate::wire::{ErrorCode, Mode, Packet, Request, decode};
+
+/// A request that was taken in.
+#[derive(Debug)]
+pub struct Tenant<I> {
+    pub route: Route,
+    /// The datagram as it came: compared with repetitions, and read again once the file is open.
+    pub request: Box<[u8]>,
+    pub max_blksize: u16,
+    pub since: Nanos,
+    pub armed: Armed,
+    pub phase: Phase<I>,
+}
+
+#[derive(Debug)]
+pub enum Phase<I> {
+    /// The file is being opened elsewhere.
+    Opening,
+    Reading {
+        transfer: ReadTransfer,
+        image: I,
+        /// Kept until the peer has acknowledged it.
+        oack: Option<Box<[u8]>>,
+    },
+}
+
+impl<I> Tenant<I> {
+    pub fn request(&self) -> Option<Request<'_>> {
+        read_request(&self.request)
+    }
+
+    pub fn send_oack<F: Effects<Image = I>>(&self, effects: &mut F) {
+        if let Phase::Reading {
+            oack: Some(oack), ..
+        } = &self.phase
+        {
+            effects.send_packet(&self.route, oack);
+        }
+    }
+
+    /// Sends blocks, unless the last is among them and the file is not what it was: then `false`.
+    #[must_use]
+    pub fn send_blocks<F: Effects<Image = I>>(
+        &self,
+        ticket: Ticket,
+        blocks: BlockRange,
+        effects: &mut F,
+    ) -> bool {
+        let Phase::Reading {
+            transfer, image, ..
+        } = &self.phase
+        else {
+            return true;
+        };
+        if blocks.last() == transfer.last_block() && !effects.unchanged(image) {
+            return false;
+        }
+        let terms = transfer.terms();
+        let train = Train {
+            ticket,
+            blocks,
+            blksize: terms.blksize,
+            rollover: terms.rollover,
+        };
+        effects.send_blocks(&self.route, image, train);
+        true
+    }
+
+    /// Hands the record of this request, and its image, to the outside.
+    pub fn end<F: Effects<Image = I>>(
+        self,
+        now: Nanos,
+        outcome: Outcome,
+        reason: &str,
+        peer_error: Option<(ErrorCode, &[u8])>,
+        effects: &mut F,
+    ) {
+        let request = read_request(&self.request);
+        let (transfer, image) = match self.phase {
+            Phase::Reading {
+                transfer, image, ..
+            } => (Some(transfer), Some(image)),
+            Phase::Opening => (None, None),
+        };
+        let transfer = transfer.as_ref();
+        let report = Report {
+            route: &self.route,
+            name: request.as_ref().map_or(&[], |request| request.filename),
+            mode: request
+                .as_ref()
+                .map_or(Mode::Unknown, |request| request.mode),
+            outcome,
+            reason,
+            peer_error,
+            bytes: transfer.map_or(0, ReadTransfer::acked_bytes),
+            size: transfer.map_or(0, ReadTransfer::size),
+            duration: now - self.since,
+            blksize: transfer.map_or(0, |transfer| transfer.terms().blksize),
+            windowsize: transfer.map_or(0, |transfer| transfer.terms().windowsize),
+            resends: transfer.map_or(0, ReadTransfer::resends),
+            round_trip: transfer.map_or(Nanos::ZERO, ReadTransfer::round_trip),
+        };
+        effects.finished(&report, image);
+    }
+}
+
+/// Reads a request again that was well-formed when it was taken in.
+fn read_request(bytes: &[u8]) -> Option<Request<'_>> {
+    match decode(bytes) {
+        Ok(Packet::Rrq(request)) => Some(request),
+        _ => None,
+    }
+}
+
+/// Bytes of one transfer in the slab; a thousand machines cost a quarter of a megabyte.
+const _: () = assert!(size_of::<Tenant<alloc::sync::Arc<()>>>() <= 256);
+
+impl Route {
+    pub(super) const fn key(&self) -> Key {
+        (self.peer, self.socket)
+    }
+}

@@ -1,0 +1,17 @@
+//! Turns a client's name into an open, shared [`Image`].
+//! It never runs on a shard's thread: opening may wait for a disk.
+
+mod catalog;
+mod error;
+mod identity;
+mod image;
+mod loader;
+mod path;
+mod root;
+mod walk;
+
+pub use error::OpenError;
+pub use image::Image;
+pub use loader::{Deliver, Job, Loader, Opened};
+pub use path::RelativePath;
+pub use root::{Root, RootError};

@@ -1,0 +1,86 @@
+//! The log: text for people, JSON for collectors, one line for each finished transfer.
+//! It never logs a packet, and never passes a client's control characters on.
+
+use std::io::{self, IsTerminal};
+
+use crossbeam::channel::Receiver;
+use tracing_subscriber::EnvFilter;
+
+use super::record::Record;
+use crate::transfer::Nanos;
+use crate::wire::Mode;
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    Text,
+    Json,
+}
+
+/// Directs the log to standard error. `RUST_LOG` narrows it.
+pub fn init(format: Format) {
+    let terminal = io::stderr().is_terminal();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(io::stderr);
+    let json = match format {
+        Format::Auto => !terminal,
+        Format::Text => false,
+        Format::Json => true,
+    };
+    if json {
+        builder.json().flatten_event(true).init();
+    } else {
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+        builder.with_ansi(colour).init();
+    }
+}
+
+/// Writes the lines of finished transfers until every shard has hung up.
+pub fn write_records(records: &Receiver<Record>) {
+    for record in records {
+        write_record(&record);
+    }
+}
+
+/// Strings go through `tracing` as strings: its text form quotes and escapes them like Rust, its
+/// JSON form like JSON, so a name cannot forge a line or steer a terminal.
+fn write_record(record: &Record) {
+    tracing::info!(
+        client = %record.client,
+        file = String::from_utf8_lossy(&record.file).as_ref(),
+        outcome = record.outcome.as_str(),
+        bytes = record.bytes,
+        size = record.size,
+        duration_ms = millis(record.duration),
+        blksize = record.blksize,
+        windowsize = record.windowsize,
+        resends = record.resends,
+        round_trip_ms = millis(record.round_trip),
+        mode = mode_name(record.mode),
+        reason = (!record.reason.is_empty()).then_some(record.reason.as_ref()),
+        "transfer"
+    );
+}
+
+/// Milliseconds with the precision of microseconds.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a span of centuries would be needed to notice"
+)]
+fn millis(span: Nanos) -> f64 {
+    (span.0 / 1_000) as f64 / 1_000.0
+}
+
+const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Octet => "octet",
+        Mode::Netascii => "netascii",
+        Mode::Mail => "mail",
+        Mode::Unknown => "unknown",
+    }
+}

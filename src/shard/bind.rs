@@ -1,0 +1,185 @@
+//! Opens and binds the sockets of all shards.
+//! It never joins the port group of another server: the first socket of a group is bound alone.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::options;
+use super::sockets::{BindError, Listen, Plan, Role, Sockets};
+use crate::limits::{BIND_TRIES, BIND_TRY_MILLIS, DATA_SOCKETS, SOCKET_BUFFER};
+
+/// The sockets of every shard.
+///
+/// # Errors
+/// When an address cannot be bound. One that a predecessor is just giving up is waited for.
+pub fn bind(plan: &Plan) -> Result<Vec<Sockets>, BindError> {
+    let mut shards: Vec<Sockets> = (0..plan.shards.max(1))
+        .map(|_| Sockets::new(SOCKET_BUFFER))
+        .collect();
+    for listen in &plan.listen {
+        bind_address(plan, *listen, &mut shards).or_else(|failure| {
+            let missing = matches!(
+                failure.error.raw_os_error(),
+                Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
+            );
+            if listen.optional && missing {
+                Ok(())
+            } else {
+                Err(failure)
+            }
+        })?;
+    }
+    Ok(shards)
+}
+
+/// One listening address: a group of sockets, a member for each shard, and their data sockets.
+fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(), BindError> {
+    let role = if plan.single_port {
+        Role::Both
+    } else {
+        Role::Listener
+    };
+    let mut addr = listen.addr;
+    for (index, shard) in (0_u16..).zip(shards) {
+        let fail = |error| BindError { addr, error };
+        let socket = retry(|| open_listener(addr, role, index > 0)).map_err(fail)?;
+        addr = local_addr(&socket).map_err(fail)?;
+        let listener = shard.add(socket, role, addr);
+        if !plan.single_port {
+            let count = add_data_sockets(plan, addr, index, shard)?;
+            shard.set_replies(listener, count);
+        }
+    }
+    Ok(())
+}
+
+/// The first member is bound without `SO_REUSEPORT`, which fails if anybody else has the port, and
+/// opens the group to the others only afterwards.
+fn open_listener(addr: SocketAddr, role: Role, join: bool) -> io::Result<OwnedFd> {
+    let socket = open(addr, role)?;
+    if join {
+        options::set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    }
+    socket.bind(&SockAddr::from(addr))?;
+    if !join {
+        options::set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    }
+    Ok(socket.into())
+}
+
+fn add_data_sockets(
+    plan: &Plan,
+    listen: SocketAddr,
+    shard: u16,
+    sockets: &mut Sockets,
+) -> Result<usize, BindError> {
+    let mut addr = listen;
+    let mut result = Err(io::Error::from_raw_os_error(libc::EADDRINUSE));
+    let mut count = 0;
+    for port in data_ports(plan, shard) {
+        if count == DATA_SOCKETS {
+            break;
+        }
+        addr.set_port(port);
+        match open_data(addr) {
+            Ok((socket, bound)) => {
+                sockets.add(socket, Role::Data, bound);
+                count += 1;
+            }
+            // Another program's port within the range: the next one will do.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => result = Err(error),
+            Err(error) => return Err(BindError { addr, error }),
+        }
+    }
+    if count > 0 {
+        result = Ok(count);
+    }
+    result.map_err(|error| BindError { addr, error })
+}
+
+/// Ports to try: this shard's share of the range, or as often "any".
+fn data_ports(plan: &Plan, shard: u16) -> Box<dyn Iterator<Item = u16>> {
+    match plan.data_ports {
+        Some((low, high)) => {
+            let first = low.saturating_add(shard);
+            Box::new((first..=high).step_by(usize::from(plan.shards.max(1))))
+        }
+        None => Box::new(core::iter::repeat_n(0, DATA_SOCKETS)),
+    }
+}
+
+fn open_data(addr: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
+    let socket = open(addr, Role::Data)?;
+    socket.bind(&SockAddr::from(addr))?;
+    let fd = OwnedFd::from(socket);
+    let bound = local_addr(&fd)?;
+    Ok((fd, bound))
+}
+
+fn open(addr: SocketAddr, role: Role) -> io::Result<Socket> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(addr), kind, None)?;
+    set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)?;
+    set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)?;
+    match addr.ip() {
+        IpAddr::V4(_) => set_options_v4(&socket, role)?,
+        IpAddr::V6(_) => set_options_v6(&socket, role)?,
+    }
+    Ok(socket)
+}
+
+/// Blocks larger than the path's MTU are fragmented rather than refused.
+fn set_options_v4(socket: &Socket, role: Role) -> io::Result<()> {
+    let set = |name, value| options::set(socket, libc::IPPROTO_IP, name, value);
+    set(libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)?;
+    if role.listens() {
+        set(libc::IP_PKTINFO, 1)?;
+    }
+    if role.carries_data() {
+        set(libc::IP_RECVERR, 1)?;
+    }
+    Ok(())
+}
+
+fn set_options_v6(socket: &Socket, role: Role) -> io::Result<()> {
+    let set = |name, value| options::set(socket, libc::IPPROTO_IPV6, name, value);
+    set(libc::IPV6_V6ONLY, 1)?;
+    set(libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DONT)?;
+    if role.listens() {
+        set(libc::IPV6_RECVPKTINFO, 1)?;
+    }
+    if role.carries_data() {
+        set(libc::IPV6_RECVERR, 1)?;
+    }
+    Ok(())
+}
+
+/// Beyond the sysctl's limit where we may, else up to it.
+fn set_buffer(socket: &Socket, force: i32, plain: i32) -> io::Result<()> {
+    let size = i32::try_from(SOCKET_BUFFER).unwrap_or(i32::MAX);
+    options::set(socket, libc::SOL_SOCKET, force, size)
+        .or_else(|_| options::set(socket, libc::SOL_SOCKET, plain, size))
+}
+
+fn local_addr(fd: &OwnedFd) -> io::Result<SocketAddr> {
+    let addr = rustix::net::getsockname(fd.as_fd())?;
+    SocketAddr::try_from(addr).map_err(io::Error::from)
+}
+
+/// An io_uring's socket outlives its process by some milliseconds.
+fn retry<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..BIND_TRIES {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                thread::sleep(Duration::from_millis(BIND_TRY_MILLIS));
+            }
+            result => return result,
+        }
+    }
+    attempt()
+}

@@ -1,0 +1,308 @@
+//! The backend of plain system calls: epoll, recvmmsg, sendmmsg.
+//! It never does what the io_uring backend would not: both answer to the same tests.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+
+use super::backend::{Backend, Counters, Event};
+use super::delivery::{Delivery, Failure};
+use super::errqueue;
+use super::inbox::{BATCH, Inbox};
+use super::outbox::Outbox;
+use super::sockets::Sockets;
+use super::waker::Waker;
+use crate::endpoint::SocketId;
+use crate::limits::BATCHES_PER_TURN;
+use crate::transfer::Nanos;
+
+/// Events taken in one turn; more than that are reported in the next.
+const EVENTS: usize = 64;
+
+/// Stands for the waker where a socket's number is expected.
+const WAKER: u64 = u64::MAX;
+
+pub struct EpollBackend {
+    epoll: OwnedFd,
+    sockets: Sockets,
+    waker: Waker,
+    delivery: Delivery,
+    inbox: Inbox,
+    /// Sockets whose room is being watched.
+    watched: Vec<SocketId>,
+    events: Box<[libc::epoll_event]>,
+}
+
+impl EpollBackend {
+    /// # Errors
+    /// When the process has no file descriptor or memory left.
+    pub fn open(sockets: Sockets, waker: Waker) -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let interest = EventFlags::IN;
+        for (id, fd) in sockets.open() {
+            epoll::add(&epoll, fd, EventData::new_u64(u64::from(id.0)), interest)?;
+        }
+        epoll::add(&epoll, &waker, EventData::new_u64(WAKER), interest)?;
+        Ok(Self {
+            epoll,
+            sockets,
+            waker,
+            delivery: Delivery::default(),
+            inbox: Inbox::new(),
+            watched: Vec::new(),
+            events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into_boxed_slice(),
+        })
+    }
+
+    fn flush(&mut self, outbox: &mut Outbox, on_event: &mut dyn FnMut(Event<'_>)) {
+        self.delivery.backlog.refill(outbox);
+        if outbox.is_empty() {
+            return;
+        }
+        outbox.seal(&self.delivery.segmentation);
+        for run in 0..outbox.rendered().runs.len() {
+            self.send_run(outbox, run, on_event);
+        }
+        outbox.clear();
+    }
+
+    /// All sends of one socket. An error stops `sendmmsg` at the entry it concerns, which is the
+    /// first one of the next call.
+    fn send_run(&mut self, outbox: &mut Outbox, run: usize, on_event: &mut dyn FnMut(Event<'_>)) {
+        let Some((socket, range)) = outbox.rendered().runs.get(run).cloned() else {
+            return;
+        };
+        let mut position = range.start;
+        while position < range.end {
+            let Some(fd) = self.sockets.fd(socket) else {
+                return;
+            };
+            if self.delivery.backlog.is_full(socket) {
+                self.delivery.put_off(outbox, position);
+                position += 1;
+                continue;
+            }
+            match send_batch(fd, outbox, position..range.end) {
+                Ok(count) => {
+                    let sent = position..position + count;
+                    let pieces = outbox.rendered().pieces.get(sent).unwrap_or_default();
+                    pieces.iter().for_each(|&piece| self.delivery.sent(piece));
+                    position += count;
+                }
+                Err(libc::EINTR) => {}
+                Err(errno) => {
+                    let failure = Failure {
+                        fd,
+                        outbox,
+                        position,
+                        errno,
+                    };
+                    self.delivery.failed(failure, on_event);
+                    position += 1;
+                }
+            }
+        }
+    }
+
+    /// Asks for EPOLLOUT where a buffer is full, and no longer where it is not.
+    fn watch_full_sockets(&mut self) -> io::Result<()> {
+        let full = self.delivery.backlog.full();
+        if self.watched == full {
+            return Ok(());
+        }
+        let changed = full.iter().filter(|id| !self.watched.contains(id));
+        let relieved = self.watched.iter().filter(|id| !full.contains(id));
+        let on = changed.map(|&id| (id, EventFlags::IN | EventFlags::OUT));
+        let off = relieved.map(|&id| (id, EventFlags::IN));
+        for (id, interest) in on.chain(off) {
+            if let Some(fd) = self.sockets.fd(id) {
+                epoll::modify(
+                    &self.epoll,
+                    fd,
+                    EventData::new_u64(u64::from(id.0)),
+                    interest,
+                )?;
+            }
+        }
+        self.watched = full.to_vec();
+        Ok(())
+    }
+
+    fn report(&mut self, event: libc::epoll_event, on_event: &mut dyn FnMut(Event<'_>)) {
+        if event.u64 == WAKER {
+            self.waker.clear();
+            return on_event(Event::Woken);
+        }
+        let socket = SocketId(u16::try_from(event.u64).unwrap_or(u16::MAX));
+        let flags = event.events.cast_signed();
+        if flags & libc::EPOLLERR != 0
+            && let Some(fd) = self.sockets.fd(socket)
+        {
+            errqueue::drain(fd, socket, on_event);
+        }
+        if flags & libc::EPOLLIN != 0 {
+            self.receive(socket, on_event);
+        }
+        if flags & libc::EPOLLOUT != 0 {
+            self.delivery.backlog.writable(socket, on_event);
+        }
+    }
+
+    fn receive(&mut self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) {
+        let arrivals = self.sockets.role(socket).listens();
+        let counters = &mut self.delivery.counters;
+        for _ in 0..BATCHES_PER_TURN {
+            let Some(fd) = self.sockets.fd(socket) else {
+                return;
+            };
+            match self.inbox.receive(fd, arrivals) {
+                Ok(count) => {
+                    for event in self.inbox.datagrams(count, socket) {
+                        counters.datagrams_received += 1;
+                        if let Event::Datagram {
+                            truncated: true, ..
+                        } = event
+                        {
+                            counters.truncated += 1;
+                        }
+                        on_event(event);
+                    }
+                    if count < BATCH {
+                        return;
+                    }
+                }
+                Err(libc::EAGAIN) => return,
+                // An ICMP error; the error queue tells whose.
+                Err(_) => counters.receive_errors += 1,
+            }
+        }
+    }
+}
+
+impl Backend for EpollBackend {
+    fn turn(
+        &mut self,
+        outbox: &mut Outbox,
+        deadline: Option<Nanos>,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        self.delivery.counters.turns += 1;
+        self.flush(outbox, on_event);
+        self.watch_full_sockets()?;
+        let count = wait(&self.epoll, &mut self.events, deadline)?;
+        for nth in 0..count {
+            if let Some(&event) = self.events.get(nth) {
+                self.report(event, on_event);
+            }
+        }
+        if self.delivery.backlog.has_ready() {
+            self.flush(outbox, on_event);
+        }
+        Ok(())
+    }
+
+    fn close_listeners(&mut self) -> io::Result<()> {
+        for id in self.sockets.layout().clone().ids() {
+            if !self.sockets.role(id).carries_data() {
+                // The last reference: epoll forgets the socket by itself.
+                self.sockets.close(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.delivery.counters
+    }
+
+    fn kernel_drops(&self) -> u64 {
+        self.sockets.drops()
+    }
+
+    fn name(&self) -> &'static str {
+        "epoll"
+    }
+}
+
+fn send_batch(
+    fd: BorrowedFd<'_>,
+    outbox: &mut Outbox,
+    range: core::ops::Range<usize>,
+) -> Result<usize, i32> {
+    let headers = outbox.headers_mut(range);
+    let count = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: the headers were laid out by the sealed outbox that is borrowed here, so everything
+    // that they point to is alive; file pages that are gone give EFAULT.
+    let result = unsafe {
+        libc::sendmmsg(
+            fd.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            libc::MSG_DONTWAIT as _,
+        )
+    };
+    usize::try_from(result).map_err(|_| super::last_errno())
+}
+
+/// A point in time as `epoll_pwait2` wants it on every architecture.
+#[repr(C)]
+struct Timespec {
+    secs: i64,
+    nanos: i64,
+}
+
+fn wait(
+    epoll: &OwnedFd,
+    events: &mut [libc::epoll_event],
+    deadline: Option<Nanos>,
+) -> io::Result<usize> {
+    let rest = deadline.map(|deadline| (deadline - crate::clock::now()).to_duration());
+    let timeout = rest.map(|rest| Timespec {
+        secs: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
+        nanos: i64::from(rest.subsec_nanos()),
+    });
+    let timeout = timeout
+        .as_ref()
+        .map_or(core::ptr::null(), core::ptr::from_ref);
+    let epoll = epoll.as_fd().as_raw_fd();
+    // SAFETY: `events` has room for as many events as are asked for; the timeout, if any, outlives
+    // the call; no signal mask is given.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_epoll_pwait2,
+            epoll,
+            events.as_mut_ptr(),
+            EVENTS,
+            timeout,
+            core::ptr::null::<libc::sigset_t>(),
+            0_usize,
+        )
+    };
+    match usize::try_from(result) {
+        Ok(count) => Ok(count),
+        Err(_) => match super::last_errno() {
+            libc::EINTR => Ok(0),
+            libc::ENOSYS => wait_coarsely(epoll, events, rest),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        },
+    }
+}
+
+/// Before Linux 5.11: milliseconds, rounded up so that we do not wake early and spin.
+fn wait_coarsely(
+    epoll: i32,
+    events: &mut [libc::epoll_event],
+    rest: Option<core::time::Duration>,
+) -> io::Result<usize> {
+    let millis = rest.map_or(-1, |rest| {
+        i32::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+    });
+    // SAFETY: `events` has room for as many events as are asked for.
+    let result = unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), EVENTS as i32, millis) };
+    match usize::try_from(result) {
+        Ok(count) => Ok(count),
+        Err(_) if super::last_errno() == libc::EINTR => Ok(0),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}

@@ -1,0 +1,107 @@
+//! Buffers for a batch of received datagrams (`recvmmsg`).
+//! It never knows what is in them.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::address::{self, NAME_LEN};
+use super::backend::Event;
+use super::control::{CONTROL_LEN, Received};
+use crate::endpoint::{Peer, SocketId};
+use crate::limits::REQUEST_BUFFER;
+
+/// Datagrams taken by one call.
+pub(super) const BATCH: usize = 64;
+
+/// Aligned as `cmsghdr` wants it; of a size that keeps the next slot aligned.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+struct Slot {
+    control: [u8; CONTROL_LEN],
+    name: [u8; NAME_LEN],
+    bytes: [u8; REQUEST_BUFFER],
+}
+
+pub(super) struct Inbox {
+    slots: Box<[Slot]>,
+    iovecs: Box<[libc::iovec]>,
+    headers: Box<[libc::mmsghdr]>,
+}
+
+impl Inbox {
+    pub(super) fn new() -> Self {
+        let empty = Slot {
+            control: [0; CONTROL_LEN],
+            name: [0; NAME_LEN],
+            bytes: [0; REQUEST_BUFFER],
+        };
+        let no_iovec = libc::iovec {
+            iov_base: core::ptr::null_mut(),
+            iov_len: 0,
+        };
+        // SAFETY: mmsghdr is plain data; all zero is a valid value.
+        let no_header: libc::mmsghdr = unsafe { core::mem::zeroed() };
+        Self {
+            slots: vec![empty; BATCH].into_boxed_slice(),
+            iovecs: vec![no_iovec; BATCH].into_boxed_slice(),
+            headers: vec![no_header; BATCH].into_boxed_slice(),
+        }
+    }
+
+    /// Takes what the socket holds, up to [`BATCH`] datagrams.
+    ///
+    /// # Errors
+    /// The errno; EAGAIN when there is nothing.
+    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>, arrivals: bool) -> Result<usize, i32> {
+        self.prepare(arrivals);
+        // SAFETY: each header describes buffers of its own slot, alive and borrowed by no one.
+        let result = unsafe {
+            libc::recvmmsg(
+                fd.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                BATCH as libc::c_uint,
+                libc::MSG_DONTWAIT as _,
+                core::ptr::null_mut(),
+            )
+        };
+        usize::try_from(result).map_err(|_| super::last_errno())
+    }
+
+    /// The kernel overwrites lengths, so they are set anew for each batch.
+    fn prepare(&mut self, arrivals: bool) {
+        let slots = self.slots.iter_mut().zip(&mut self.iovecs);
+        for (header, (slot, iovec)) in self.headers.iter_mut().zip(slots) {
+            iovec.iov_base = slot.bytes.as_mut_ptr().cast();
+            iovec.iov_len = REQUEST_BUFFER;
+            let header = &mut header.msg_hdr;
+            header.msg_name = slot.name.as_mut_ptr().cast();
+            header.msg_namelen = NAME_LEN as libc::socklen_t;
+            header.msg_iov = iovec;
+            header.msg_iovlen = 1;
+            header.msg_control = slot.control.as_mut_ptr().cast();
+            header.msg_controllen = if arrivals { CONTROL_LEN as _ } else { 0 };
+            header.msg_flags = 0;
+        }
+    }
+
+    /// The first `count` datagrams of the batch.
+    pub(super) fn datagrams(
+        &self,
+        count: usize,
+        socket: SocketId,
+    ) -> impl Iterator<Item = Event<'_>> {
+        let received = self.headers.iter().zip(&self.slots).take(count);
+        received.filter_map(move |(header, slot)| {
+            let len = header.msg_len as usize;
+            let header = &header.msg_hdr;
+            let name = slot.name.get(..header.msg_namelen as usize)?;
+            let control = slot.control.get(..header.msg_controllen as usize)?;
+            Some(Event::Datagram {
+                socket,
+                peer: Peer::from(address::decode(name)?),
+                local: Received::new(control).arrival(),
+                bytes: slot.bytes.get(..len)?,
+                truncated: header.msg_flags & libc::MSG_TRUNC != 0,
+            })
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! What other threads tell a shard: files that were opened, and when to stop.
+//! It never makes them wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crossbeam::channel::{Receiver, Sender, unbounded};
+
+use super::waker::Waker;
+use crate::files::{Deliver, Opened};
+
+/// What the daemon wants of its shards. Only ever goes forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Order {
+    Serve = 0,
+    /// Take no more requests; end when the transfers have.
+    Drain = 1,
+    /// Tell the clients and end.
+    Stop = 2,
+}
+
+/// The order of the day, shared by the daemon and all shards.
+#[derive(Debug, Clone, Default)]
+pub struct Orders(Arc<AtomicU8>);
+
+impl Orders {
+    pub fn give(&self, order: Order) {
+        self.0.fetch_max(order as u8, Ordering::Release);
+    }
+
+    #[must_use]
+    pub fn current(&self) -> Order {
+        match self.0.load(Ordering::Acquire) {
+            0 => Order::Serve,
+            1 => Order::Drain,
+            _ => Order::Stop,
+        }
+    }
+}
+
+/// The sending side: kept by the file threads and the daemon.
+#[derive(Debug, Clone)]
+pub struct Address {
+    opened: Sender<Opened>,
+    waker: Waker,
+}
+
+impl Address {
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+impl Deliver for Address {
+    /// The queue is as long as the shard has requests waiting, so its slots bound it.
+    fn deliver(&self, opened: Opened) {
+        // It fails only when the shard has ended; then nobody waits for the file.
+        let _ = self.opened.send(opened);
+    }
+
+    fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+/// The receiving side: the shard's own.
+#[derive(Debug)]
+pub struct Mailbox {
+    pub opened: Receiver<Opened>,
+    pub orders: Orders,
+    pub waker: Waker,
+}
+
+/// A mailbox and its address.
+///
+/// # Errors
+/// When the process has no file descriptor left.
+pub fn mailbox(orders: Orders) -> std::io::Result<(Address, Mailbox)> {
+    let waker = Waker::new()?;
+    let (sender, opened) = unbounded();
+    let address = Address {
+        opened: sender,
+        waker: waker.clone(),
+    };
+    let mailbox = Mailbox {
+        opened,
+        orders,
+        waker,
+    };
+    Ok((address, mailbox))
+}

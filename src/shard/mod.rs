@@ -1,0 +1,40 @@
+//! One core's loop: receive, hand to the endpoint, send what it says, sleep until the next deadline.
+//! It never opens a file and never waits for anything but its backend.
+
+mod address;
+mod backend;
+mod backlog;
+mod bind;
+mod control;
+mod delivery;
+mod epoll;
+mod errqueue;
+mod inbox;
+mod mailbox;
+mod mtu;
+mod open;
+mod options;
+mod outbox;
+mod outside;
+mod render;
+mod segmentation;
+mod sockets;
+mod waker;
+mod worker;
+
+pub use backend::{Arrival, Backend, Counters, Event};
+pub use bind::bind;
+pub use epoll::EpollBackend;
+pub use mailbox::{Address, Mailbox, Order, Orders, mailbox};
+pub use mtu::Mtus;
+pub use open::{IoChoice, Opened, open};
+pub use outbox::Outbox;
+pub use outside::Outside;
+pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
+pub use waker::Waker;
+pub use worker::{Settings, Worker};
+
+/// The errno of the system call that just failed on this thread.
+fn last_errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}

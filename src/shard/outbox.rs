@@ -1,0 +1,222 @@
+//! The sends of one turn, rendered for the kernel: headers and file slices as iovecs.
+//! It never reads a file's bytes and never makes a system call.
+
+use alloc::sync::Arc;
+use core::ops::Range;
+
+use super::address::Name;
+use super::control::Control;
+use super::render::Rendered;
+use super::segmentation::Segmentation;
+use crate::endpoint::{Route, Ticket, Train};
+use crate::files::Image;
+use crate::transfer::BlockRange;
+use crate::wire::HEADER_LEN;
+use crate::wire::packet::data_header;
+
+/// Sends collected during a turn. It keeps its memory and holds on to the images it points into
+/// until it is cleared.
+///
+/// Filled first, then [sealed](Outbox::seal) once, which turns offsets into addresses.
+#[derive(Default)]
+pub struct Outbox {
+    messages: Vec<Message>,
+    /// For a packet: one entry, an offset into `arena`. For a train: an offset into `arena` (the
+    /// header) and an address in the image (the block), in turn.
+    iovecs: Vec<libc::iovec>,
+    /// Bytes of packets and headers of blocks.
+    arena: Vec<u8>,
+    images: Vec<Arc<Image>>,
+    rendered: Rendered,
+}
+
+/// One packet, or one train's part that fits one GSO send.
+#[derive(Clone, Copy)]
+pub(super) struct Message {
+    pub(super) route: Route,
+    pub(super) name: Name,
+    pub(super) control: Control,
+    /// The transfer and its first block in this message; `None` for OACK and ERROR.
+    pub(super) owner: Option<(Ticket, u64)>,
+    /// Datagrams in this message.
+    pub(super) datagrams: u32,
+    /// Bytes in each of them but the last; 0 when there is only one.
+    pub(super) segment: u16,
+    pub(super) iovecs: (usize, usize),
+}
+
+impl Message {
+    /// The blocks of datagrams `first..first + count` of this message.
+    pub(super) fn blocks(&self, first: u32, count: u32) -> Option<(Ticket, BlockRange)> {
+        let (ticket, block) = self.owner?;
+        let first = block + u64::from(first);
+        Some((ticket, BlockRange { first, count }))
+    }
+}
+
+impl Outbox {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Queues a packet that is no DATA; its bytes are copied.
+    pub fn push_packet(&mut self, route: &Route, bytes: &[u8]) {
+        let start = self.iovecs.len();
+        self.push_bytes(bytes);
+        self.push_message(route, None, 1, 0, start);
+    }
+
+    /// Queues blocks of a file: as few messages as the kernel takes. Blocks behind the file's last
+    /// one are left out.
+    pub fn push_train(&mut self, route: &Route, image: &Arc<Image>, train: &Train) {
+        let blksize = u64::from(train.blksize.max(1));
+        let last = image.size() / blksize + 1;
+        let end = (train.blocks.first + u64::from(train.blocks.count)).min(last + 1);
+        let per_message = u64::from(datagrams_per_message(train.blksize));
+        let mut next = train.blocks.first.max(1);
+        while next < end {
+            let first = next;
+            next = end.min(first + per_message);
+            let start = self.iovecs.len();
+            for block in first..next {
+                self.push_block(image, train, block, blksize);
+            }
+            let count = u32::try_from(next - first).unwrap_or(u32::MAX);
+            let segment = if count > 1 {
+                segment_len(train.blksize)
+            } else {
+                0
+            };
+            self.push_message(route, Some((train.ticket, first)), count, segment, start);
+        }
+        self.hold(image);
+    }
+
+    /// Forgets everything and lets the images go.
+    pub fn clear(&mut self) {
+        self.messages.clear();
+        self.iovecs.clear();
+        self.arena.clear();
+        self.images.clear();
+        self.rendered.clear();
+    }
+
+    fn push_block(&mut self, image: &Image, train: &Train, block: u64, blksize: u64) {
+        self.push_bytes(&data_header(train.rollover.wire(block)));
+        let offset = (block - 1) * blksize;
+        let len = image.size().saturating_sub(offset).min(blksize);
+        let base = if len == 0 {
+            core::ptr::null_mut()
+        } else {
+            image.address(offset).cast_mut().cast()
+        };
+        self.iovecs.push(libc::iovec {
+            iov_base: base,
+            iov_len: usize::try_from(len).unwrap_or(0),
+        });
+    }
+
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        self.iovecs.push(libc::iovec {
+            iov_base: core::ptr::without_provenance_mut(self.arena.len()),
+            iov_len: bytes.len(),
+        });
+        self.arena.extend_from_slice(bytes);
+    }
+
+    fn push_message(
+        &mut self,
+        route: &Route,
+        owner: Option<(Ticket, u64)>,
+        datagrams: u32,
+        segment: u16,
+        start: usize,
+    ) {
+        let mut control = Control::new();
+        if let Some(ip) = route.local.ip() {
+            control.set_source(ip, route.local.ifindex);
+        }
+        if segment > 0 {
+            control.set_segment(segment);
+        }
+        self.messages.push(Message {
+            route: *route,
+            name: Name::from(route.peer.to_addr()),
+            control,
+            owner,
+            datagrams,
+            segment,
+            iovecs: (start, self.iovecs.len()),
+        });
+    }
+
+    /// In a boot storm nearly every train is of the same image: one reference is enough.
+    fn hold(&mut self, image: &Arc<Image>) {
+        if !self
+            .images
+            .last()
+            .is_some_and(|held| Arc::ptr_eq(held, image))
+        {
+            self.images.push(Arc::clone(image));
+        }
+    }
+
+    /// Turns offsets into addresses and lays out one msghdr for each send. Nothing may be pushed
+    /// afterwards, until the outbox is cleared.
+    pub(super) fn seal(&mut self, segmentation: &Segmentation) {
+        let arena = self.arena.as_mut_ptr();
+        for message in &self.messages {
+            let stride = if message.owner.is_some() { 2 } else { 1 };
+            let (start, end) = message.iovecs;
+            let iovecs = self.iovecs.get_mut(start..end).unwrap_or_default();
+            for iovec in iovecs.iter_mut().step_by(stride) {
+                iovec.iov_base = arena.wrapping_add(iovec.iov_base.addr()).cast();
+            }
+        }
+        self.rendered
+            .lay_out(&self.messages, &mut self.iovecs, segmentation);
+    }
+
+    /// What was laid out by [`seal`](Outbox::seal).
+    pub(super) const fn rendered(&self) -> &Rendered {
+        &self.rendered
+    }
+
+    /// `sendmmsg` writes the number of bytes sent into its headers.
+    pub(super) fn headers_mut(&mut self, range: Range<usize>) -> &mut [libc::mmsghdr] {
+        self.rendered.headers.get_mut(range).unwrap_or_default()
+    }
+
+    pub(super) fn message(&self, index: u32) -> Option<&Message> {
+        self.messages.get(index as usize)
+    }
+
+    /// The bytes of a packet, once more.
+    pub(super) fn packet(&self, message: &Message) -> Option<&[u8]> {
+        let iovec = self.iovecs.get(message.iovecs.0)?;
+        let start = iovec
+            .iov_base
+            .addr()
+            .checked_sub(self.arena.as_ptr().addr())?;
+        self.arena.get(start..start.checked_add(iovec.iov_len)?)
+    }
+}
+
+/// The kernel takes at most `UDP_MAX_SEGMENTS` segments (64 before Linux 6.9) and as many bytes as
+/// one datagram could have.
+fn datagrams_per_message(blksize: u16) -> u16 {
+    const SEGMENTS_MAX: u16 = 64;
+    const PAYLOAD_MAX: u16 = 65_507;
+    (PAYLOAD_MAX / segment_len(blksize)).clamp(1, SEGMENTS_MAX)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "HEADER_LEN is 4")]
+const fn segment_len(blksize: u16) -> u16 {
+    blksize.saturating_add(HEADER_LEN as u16)
+}

@@ -1,0 +1,57 @@
+//! The world as a shard's endpoint sees it: sends go to the outbox, files to the file threads,
+//! reports to the log. It never blocks: what does not fit is refused or counted.
+
+use std::sync::Arc;
+
+use crossbeam::channel::Sender;
+
+use super::outbox::Outbox;
+use crate::endpoint::{Effects, OpenRequest, Report, Route, Train};
+use crate::files::{Image, Job, Loader};
+use crate::observe::record::Record;
+
+/// Implements [`Effects`] for the running server.
+pub struct Outside {
+    /// This shard's number, for the answers of the file threads.
+    pub shard: usize,
+    pub outbox: Outbox,
+    /// Images of ended transfers, kept until the kernel has read what was queued from them.
+    pub retired: Vec<Arc<Image>>,
+    pub loader: Arc<Loader>,
+    pub records: Sender<Record>,
+    /// Log lines for which the log had no room.
+    pub unlogged: u64,
+}
+
+impl Effects for Outside {
+    type Image = Arc<Image>;
+
+    fn send_blocks(&mut self, route: &Route, image: &Arc<Image>, train: Train) {
+        self.outbox.push_train(route, image, &train);
+    }
+
+    fn send_packet(&mut self, route: &Route, packet: &[u8]) {
+        self.outbox.push_packet(route, packet);
+    }
+
+    fn open(&mut self, request: OpenRequest<'_>) -> bool {
+        let job = Job {
+            shard: self.shard,
+            ticket: request.ticket,
+            name: request.name.into(),
+            mode: request.mode,
+        };
+        self.loader.submit(job).is_ok()
+    }
+
+    fn unchanged(&mut self, image: &Arc<Image>) -> bool {
+        image.unchanged()
+    }
+
+    fn finished(&mut self, report: &Report<'_>, image: Option<Arc<Image>>) {
+        self.retired.extend(image);
+        if self.records.try_send(Record::from(report)).is_err() {
+            self.unlogged += 1;
+        }
+    }
+}

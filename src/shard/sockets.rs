@@ -1,0 +1,260 @@
+//! One shard's sockets: a member of each listening port's group, and its own data sockets.
+//! It never receives or sends.
+
+use core::fmt;
+use core::net::SocketAddr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::endpoint::SocketId;
+
+/// What to bind, the same for every shard.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub listen: Vec<Listen>,
+    pub shards: u16,
+    /// Answer from the port that was asked: one socket for requests and data.
+    pub single_port: bool,
+    /// Ports for data sockets, both ends included; `None` lets the kernel choose.
+    pub data_ports: Option<(u16, u16)>,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    pub addr: SocketAddr,
+    /// Left out where the host does not speak this IP version: the default `[::]:69`.
+    pub optional: bool,
+}
+
+impl Plan {
+    /// Port 69 on all addresses of both IP versions.
+    #[must_use]
+    pub fn default_listen() -> Vec<Listen> {
+        let any4 = SocketAddr::from(([0; 4], 69));
+        let any6 = SocketAddr::from(([0_u16; 8], 69));
+        [(any4, false), (any6, true)]
+            .map(|(addr, optional)| Listen { addr, optional })
+            .to_vec()
+    }
+}
+
+/// Why a server cannot have its sockets.
+#[derive(Debug)]
+pub struct BindError {
+    pub addr: SocketAddr,
+    pub error: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addr = self.addr;
+        match self.error.raw_os_error() {
+            Some(libc::EACCES) => write!(
+                f,
+                "cannot listen on {addr}: ports below 1024 need root or CAP_NET_BIND_SERVICE; \
+                 or choose one above with --listen"
+            ),
+            Some(libc::EADDRINUSE) => {
+                write!(f, "cannot listen on {addr}: another program has this port")
+            }
+            Some(libc::EADDRNOTAVAIL) => {
+                write!(f, "cannot listen on {addr}: this host has no such address")
+            }
+            _ => write!(f, "cannot listen on {addr}: {}", self.error),
+        }
+    }
+}
+
+impl core::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// Buffer sizes: what was asked and the least that a socket got. Short of it, a burst is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffers {
+    pub asked: usize,
+    /// Raised by the sysctl `net.core.rmem_max` or by CAP_NET_ADMIN.
+    pub receive: usize,
+    /// Raised by the sysctl `net.core.wmem_max` or by CAP_NET_ADMIN.
+    pub send: usize,
+}
+
+/// What a socket is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Receives requests and sends nothing but refusals.
+    Listener,
+    /// Receives ACKs, sends DATA.
+    Data,
+    /// Single-port mode: both.
+    Both,
+}
+
+impl Role {
+    pub(super) const fn listens(self) -> bool {
+        matches!(self, Self::Listener | Self::Both)
+    }
+
+    /// Whether ICMP errors are asked for.
+    pub(super) const fn carries_data(self) -> bool {
+        matches!(self, Self::Data | Self::Both)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    role: Role,
+    addr: SocketAddr,
+    /// For a listening socket: the first of its data sockets, and how many.
+    replies: (u16, u16),
+}
+
+/// Which socket is which; apart from the sockets themselves, so that a shard can ask while its
+/// backend is at work.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    places: Vec<Place>,
+}
+
+impl Layout {
+    /// The data socket for a new transfer that came to `listen`.
+    #[must_use]
+    pub fn reply_socket(&self, listen: SocketId, hash: u64) -> SocketId {
+        match self.place(listen).map(|place| place.replies) {
+            Some((first, count)) if count > 0 => {
+                let nth = u16::try_from(hash % u64::from(count)).unwrap_or(0);
+                SocketId(first + nth)
+            }
+            _ => listen,
+        }
+    }
+
+    /// Whether requests come to this socket.
+    #[must_use]
+    pub fn is_listener(&self, socket: SocketId) -> bool {
+        self.place(socket).is_some_and(|place| place.role.listens())
+    }
+
+    /// Whether ACKs come to this socket; in single-port mode it is a listener as well.
+    #[must_use]
+    pub fn is_data(&self, socket: SocketId) -> bool {
+        self.place(socket)
+            .is_some_and(|place| place.role.carries_data())
+    }
+
+    /// The address that the socket is bound to.
+    #[must_use]
+    pub fn addr(&self, socket: SocketId) -> Option<SocketAddr> {
+        self.place(socket).map(|place| place.addr)
+    }
+
+    /// Every socket of the shard.
+    pub fn ids(&self) -> impl Iterator<Item = SocketId> + use<> {
+        (0..u16::try_from(self.places.len()).unwrap_or(u16::MAX)).map(SocketId)
+    }
+
+    /// The addresses on which requests are answered, with the ports really bound.
+    pub fn listening(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let listening = self.places.iter().filter(|place| place.role.listens());
+        listening.map(|place| place.addr)
+    }
+
+    fn place(&self, socket: SocketId) -> Option<&Place> {
+        self.places.get(usize::from(socket.0))
+    }
+}
+
+/// One shard's sockets, in the order of their [`SocketId`]s.
+#[derive(Debug)]
+pub struct Sockets {
+    /// `None` once closed.
+    fds: Vec<Option<OwnedFd>>,
+    layout: Layout,
+    buffers: Buffers,
+}
+
+impl Sockets {
+    pub(super) fn new(asked: usize) -> Self {
+        let buffers = Buffers {
+            asked,
+            receive: usize::MAX,
+            send: usize::MAX,
+        };
+        Self {
+            fds: Vec::new(),
+            layout: Layout::default(),
+            buffers,
+        }
+    }
+
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    #[must_use]
+    pub const fn buffers(&self) -> Buffers {
+        self.buffers
+    }
+
+    pub(super) fn add(&mut self, fd: OwnedFd, role: Role, addr: SocketAddr) -> SocketId {
+        let size = |name| {
+            let size = super::options::get(&fd, libc::SOL_SOCKET, name).unwrap_or(0);
+            // The kernel doubles what is asked, for its own book-keeping.
+            usize::try_from(size).unwrap_or(0) / 2
+        };
+        self.buffers.receive = self.buffers.receive.min(size(libc::SO_RCVBUF));
+        self.buffers.send = self.buffers.send.min(size(libc::SO_SNDBUF));
+        let id = SocketId(u16::try_from(self.fds.len()).unwrap_or(u16::MAX));
+        self.fds.push(Some(fd));
+        self.layout.places.push(Place {
+            role,
+            addr,
+            replies: (0, 0),
+        });
+        id
+    }
+
+    /// Names the data sockets of a listening one: the `count` last added.
+    pub(super) fn set_replies(&mut self, listener: SocketId, count: usize) {
+        let count = u16::try_from(count).unwrap_or(0);
+        let end = u16::try_from(self.fds.len()).unwrap_or(u16::MAX);
+        if let Some(place) = self.layout.places.get_mut(usize::from(listener.0)) {
+            place.replies = (end - count, count);
+        }
+    }
+
+    pub(super) fn fd(&self, socket: SocketId) -> Option<BorrowedFd<'_>> {
+        self.fds
+            .get(usize::from(socket.0))?
+            .as_ref()
+            .map(AsFd::as_fd)
+    }
+
+    pub(super) fn role(&self, socket: SocketId) -> Role {
+        self.layout
+            .place(socket)
+            .map_or(Role::Data, |place| place.role)
+    }
+
+    /// Sockets that are still open.
+    pub(super) fn open(&self) -> impl Iterator<Item = (SocketId, BorrowedFd<'_>)> {
+        self.layout
+            .ids()
+            .zip(&self.fds)
+            .filter_map(|(id, fd)| Some((id, fd.as_ref()?.as_fd())))
+    }
+
+    pub(super) fn close(&mut self, socket: SocketId) {
+        if let Some(fd) = self.fds.get_mut(usize::from(socket.0)) {
+            *fd = None;
+        }
+    }
+
+    pub(super) fn drops(&self) -> u64 {
+        self.open().map(|(_, fd)| super::options::drops(fd)).sum()
+    }
+}

@@ -1,0 +1,264 @@
+//! The loop of one shard: receive, hand to the endpoint, send what it says, sleep.
+//! It never waits for anything but its backend.
+
+use core::net::IpAddr;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::mem;
+use std::sync::Arc;
+
+use super::backend::{Arrival, Backend, Event};
+use super::mailbox::{Mailbox, Order};
+use super::mtu::Mtus;
+use super::outbox::Outbox;
+use super::outside::Outside;
+use super::sockets::Layout;
+use crate::clock;
+use crate::endpoint::{self, Datagram, Endpoint, Local, Peer, Policy, Refusal, Route, SocketId};
+use crate::files::{Image, Opened};
+use crate::transfer::{MAX_BLKSIZE, Nanos};
+
+/// Everything a shard needs beside its kernel interface.
+pub struct Worker {
+    pub mailbox: Mailbox,
+    pub sockets: Layout,
+    pub outside: Outside,
+    pub settings: Settings,
+}
+
+/// What the operator chose, the same for all shards.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    pub policy: Policy,
+    /// Overrides what the interface's MTU allows.
+    pub max_blksize: Option<u16>,
+    /// How long running transfers may take after SIGTERM.
+    pub drain_timeout: Nanos,
+    /// This shard's number and how many there are, to agree on who answers a broadcast.
+    pub shard: usize,
+    pub shards: usize,
+}
+
+impl Worker {
+    /// Serves until told to stop.
+    ///
+    /// # Errors
+    /// When the backend no longer works.
+    pub fn run(self, backend: &mut dyn Backend) -> io::Result<()> {
+        Loop::new(self).run(backend)
+    }
+}
+
+/// The parts that events act on.
+struct Loop {
+    mailbox: Mailbox,
+    endpoint: Endpoint<Arc<Image>, RandomState>,
+    outside: Outside,
+    desk: Desk,
+    drain_timeout: Nanos,
+    /// When draining ends, once it has begun.
+    drain_until: Option<Nanos>,
+}
+
+impl Loop {
+    fn new(worker: Worker) -> Self {
+        let settings = worker.settings;
+        Self {
+            mailbox: worker.mailbox,
+            endpoint: Endpoint::new(settings.policy, RandomState::new(), clock::now()),
+            outside: worker.outside,
+            desk: Desk {
+                sockets: worker.sockets,
+                mtu: Mtus::default(),
+                hasher: RandomState::new(),
+                settings,
+            },
+            drain_timeout: settings.drain_timeout,
+            drain_until: None,
+        }
+    }
+
+    fn run(mut self, backend: &mut dyn Backend) -> io::Result<()> {
+        let mut outgoing = Outbox::default();
+        let mut retiring = Vec::new();
+        while !self.over() {
+            mem::swap(&mut outgoing, &mut self.outside.outbox);
+            mem::swap(&mut retiring, &mut self.outside.retired);
+            let woken = self.turn(backend, &mut outgoing)?;
+            // The kernel has read all that was queued before this turn.
+            retiring.clear();
+            if woken {
+                self.read_mail(backend)?;
+            }
+            let now = clock::now();
+            self.endpoint.advance(now, &mut self.outside);
+            if self.drain_until.is_some_and(|end| now >= end) {
+                self.endpoint.abort_all(now, &mut self.outside);
+            }
+        }
+        // The last words to the clients.
+        backend.turn(&mut self.outside.outbox, Some(Nanos::ZERO), &mut |_| {})
+    }
+
+    fn over(&self) -> bool {
+        self.drain_until.is_some() && self.endpoint.active() == 0
+    }
+
+    /// One turn of the backend. Says whether there is mail.
+    fn turn(&mut self, backend: &mut dyn Backend, outgoing: &mut Outbox) -> io::Result<bool> {
+        let deadline = match (self.endpoint.next_deadline(), self.drain_until) {
+            (Some(timer), Some(end)) => Some(timer.min(end)),
+            (timer, end) => timer.or(end),
+        };
+        let (endpoint, outside, desk) = (&mut self.endpoint, &mut self.outside, &mut self.desk);
+        let mut woken = false;
+        // One reading serves all datagrams that one wait returned.
+        let mut arrived = None;
+        backend.turn(outgoing, deadline, &mut |event| match event {
+            Event::Datagram {
+                socket,
+                peer,
+                local,
+                bytes,
+                ..
+            } => {
+                let now = *arrived.get_or_insert_with(clock::now);
+                if let Some(datagram) = desk.sort(now, socket, peer, local, bytes) {
+                    endpoint.datagram(now, &datagram, outside);
+                }
+            }
+            Event::Unreachable { socket, peer } => {
+                endpoint.unreachable(clock::now(), peer, socket, outside);
+            }
+            Event::SendFailed {
+                ticket,
+                unreadable: true,
+                ..
+            } => endpoint.unreadable(clock::now(), ticket, outside),
+            // Lost like any datagram: the transfer's own timer sends it again.
+            Event::SendFailed { .. } => {}
+            Event::Congested { ticket, blocks } => {
+                endpoint.repeat(clock::now(), ticket, blocks, outside);
+            }
+            Event::Woken => woken = true,
+        })?;
+        Ok(woken)
+    }
+
+    fn read_mail(&mut self, backend: &mut dyn Backend) -> io::Result<()> {
+        let now = clock::now();
+        while let Ok(opened) = self.mailbox.opened.try_recv() {
+            self.file_opened(now, opened);
+        }
+        match self.mailbox.orders.current() {
+            Order::Serve => {}
+            Order::Drain if self.drain_until.is_none() => {
+                self.drain_until = Some(now + self.drain_timeout);
+                self.endpoint.drain();
+                backend.close_listeners()?;
+            }
+            Order::Drain => {}
+            Order::Stop => {
+                self.drain_until = Some(now);
+                self.endpoint.drain();
+            }
+        }
+        Ok(())
+    }
+
+    fn file_opened(&mut self, now: Nanos, opened: Opened) {
+        let ticket = opened.ticket;
+        match opened.result {
+            Ok(image) => {
+                let size = image.size();
+                let opened = endpoint::Opened { image, size };
+                self.endpoint
+                    .opened(now, ticket, Ok(opened), &mut self.outside);
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                let refusal = Refusal {
+                    code: error.error_code(),
+                    text: error.client_text(),
+                    reason: &reason,
+                };
+                self.endpoint
+                    .opened(now, ticket, Err(refusal), &mut self.outside);
+            }
+        }
+    }
+}
+
+/// Sorts what comes in: which socket answers, from which address, with how large a block.
+struct Desk {
+    sockets: Layout,
+    mtu: Mtus,
+    hasher: RandomState,
+    settings: Settings,
+}
+
+impl Desk {
+    /// `None`: a broadcast that another shard answers.
+    fn sort<'a>(
+        &mut self,
+        now: Nanos,
+        socket: SocketId,
+        peer: Peer,
+        arrival: Option<Arrival>,
+        bytes: &'a [u8],
+    ) -> Option<Datagram<'a>> {
+        let Some(arrival) = arrival else {
+            return Some(Datagram {
+                route: Route {
+                    peer,
+                    local: Local::default(),
+                    socket,
+                },
+                listening: false,
+                max_blksize: 0,
+                bytes,
+            });
+        };
+        if arrival.broadcast && !self.answers_broadcast(peer) {
+            return None;
+        }
+        let hash = self.hasher.hash_one(peer.to_addr());
+        let route = Route {
+            peer,
+            local: self.answer_from(socket, &arrival),
+            socket: self.sockets.reply_socket(socket, hash),
+        };
+        Some(Datagram {
+            route,
+            listening: self.sockets.is_listener(socket),
+            max_blksize: self.max_blksize(now, arrival.ifindex, peer),
+            bytes,
+        })
+    }
+
+    /// The source address to put on answers. A socket that is bound to one needs none.
+    fn answer_from(&self, socket: SocketId, arrival: &Arrival) -> Local {
+        let bound = self.sockets.addr(socket).map(|addr| addr.ip());
+        match (bound, arrival.ip) {
+            (Some(bound), _) if !bound.is_unspecified() => Local::default(),
+            // A link-local address means nothing without its interface, nor does an answer
+            // to a multicast that names no address of ours.
+            (_, IpAddr::V6(ip)) if ip.is_unicast_link_local() || ip.is_unspecified() => {
+                Local::new(arrival.ip, arrival.ifindex)
+            }
+            (_, ip) => Local::new(ip, 0),
+        }
+    }
+
+    /// A broadcast reaches every shard; all agree, without a word, on the one that answers.
+    fn answers_broadcast(&self, peer: Peer) -> bool {
+        usize::from(peer.port()) % self.settings.shards == self.settings.shard
+    }
+
+    fn max_blksize(&mut self, now: Nanos, ifindex: u32, peer: Peer) -> u16 {
+        match self.settings.max_blksize {
+            Some(blksize) => blksize.min(MAX_BLKSIZE),
+            None => self.mtu.blksize_max(ifindex, peer.ip(), now),
+        }
+    }
+}

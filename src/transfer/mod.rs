@@ -1,0 +1,23 @@
+//! One transfer: a state machine that is told what arrived and when, and answers in block ranges.
+//! It never does I/O, never reads a clock and never sees the file's bytes.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
+
+pub mod negotiate;
+mod retry;
+mod send;
+mod time;
+mod window;
+
+pub use negotiate::{MAX_BLKSIZE, Offer, Terms, negotiate};
+pub use send::{ReadTransfer, Step};
+pub use time::Nanos;
+pub use window::{BlockRange, Rollover};

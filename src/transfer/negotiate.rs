@@ -1,0 +1,294 @@
+//! What of a client's options is granted, and the OACK that says so (RFC 2347, 2348, 2349, 7440).
+//! It never grants more than was asked, and never mentions what was not.
+
+use alloc::boxed::Box;
+use core::fmt::{self, Write};
+
+use super::time::Nanos;
+use super::window::Rollover;
+use crate::wire::options::parse_decimal;
+use crate::wire::{OackBuilder, OptionName, Options};
+
+/// The block size without options (RFC 1350).
+pub const DEFAULT_BLKSIZE: u16 = 512;
+/// RFC 2348: valid sizes are 8 to 65,464.
+pub const MIN_BLKSIZE: u16 = 8;
+/// RFC 2348: 65,535 less the IP, UDP and TFTP headers.
+pub const MAX_BLKSIZE: u16 = 65_464;
+
+/// What we are ready to grant for this request.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer {
+    /// Largest block that the path to the client carries in one piece.
+    pub max_blksize: u16,
+    pub max_windowsize: u16,
+    /// Bytes that the client will receive.
+    pub size: u64,
+}
+
+/// What holds for the transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub blksize: u16,
+    pub windowsize: u16,
+    /// The client's retransmission interval, an upper bound for ours.
+    pub timeout: Option<Nanos>,
+    pub rollover: Rollover,
+    /// The client wants to know the size, and perhaps nothing else.
+    pub tsize_asked: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            blksize: DEFAULT_BLKSIZE,
+            windowsize: 1,
+            timeout: None,
+            rollover: Rollover::ToZero,
+            tsize_asked: false,
+        }
+    }
+}
+
+/// Settles the terms. Without an OACK the answer to the request is DATA 1.
+///
+/// An option that is unknown, malformed or repeated is passed over as if it had not been sent.
+#[must_use]
+pub fn negotiate(options: &Options<'_>, offer: &Offer) -> (Terms, Option<Box<[u8]>>) {
+    let mut terms = Terms::default();
+    let mut oack = OackBuilder::default();
+    let mut seen = Seen::default();
+    for (name, value) in options.iter() {
+        let Some(option) = OptionName::parse(name) else {
+            continue;
+        };
+        let Some(grant) = Grant::judge(option, value, offer) else {
+            continue;
+        };
+        terms.tsize_asked |= matches!(grant, Grant::Size(_) | Grant::SizeUnsaid);
+        if seen.first(&grant) && grant.write_to(&mut oack, name, value) {
+            grant.apply(&mut terms);
+        }
+    }
+    (terms, oack.finish())
+}
+
+/// One well-formed option and our answer to it.
+enum Grant {
+    Blksize(u16),
+    Windowsize(u16),
+    /// Echoed as it came: U-Boot and EDK2 give up when it differs by a character.
+    Timeout(Nanos),
+    Size(u64),
+    /// An empty file: curl takes a tsize of 0 for a failure, so the option is left out.
+    SizeUnsaid,
+    Rollover(Rollover),
+}
+
+impl Grant {
+    fn judge(option: OptionName, value: &[u8], offer: &Offer) -> Option<Self> {
+        let number = parse_decimal(value)?;
+        match option {
+            OptionName::Blksize => granted_blksize(number, offer).map(Self::Blksize),
+            OptionName::Blksize2 => {
+                granted_blksize(number, offer).map(|blksize| Self::Blksize(1 << blksize.ilog2()))
+            }
+            OptionName::Timeout if (1..=255).contains(&number) => {
+                Some(Self::Timeout(Nanos::from_secs(number)))
+            }
+            // tftp-hpa's bounds: 10 ms to 255 s.
+            OptionName::Utimeout if (10_000..=255_000_000).contains(&number) => {
+                Some(Self::Timeout(Nanos::from_micros(number)))
+            }
+            OptionName::Timeout | OptionName::Utimeout => None,
+            OptionName::Tsize if offer.size == 0 => Some(Self::SizeUnsaid),
+            OptionName::Tsize => Some(Self::Size(offer.size)),
+            OptionName::Windowsize => {
+                let asked = u16::try_from(number).unwrap_or(u16::MAX);
+                (asked > 0).then(|| Self::Windowsize(asked.min(offer.max_windowsize).max(1)))
+            }
+            OptionName::Rollover => match number {
+                0 => Some(Self::Rollover(Rollover::ToZero)),
+                1 => Some(Self::Rollover(Rollover::ToOne)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Adds our answer to the OACK. Says whether the option is now granted.
+    fn write_to(&self, oack: &mut OackBuilder, name: &[u8], asked: &[u8]) -> bool {
+        match self {
+            Self::Blksize(number) | Self::Windowsize(number) => {
+                oack.push(name, Decimal::new(u64::from(*number)).as_bytes())
+            }
+            Self::Size(size) => oack.push(name, Decimal::new(*size).as_bytes()),
+            Self::Timeout(_) | Self::Rollover(_) => oack.push(name, asked),
+            Self::SizeUnsaid => false,
+        }
+    }
+
+    const fn apply(&self, terms: &mut Terms) {
+        match self {
+            Self::Blksize(blksize) => terms.blksize = *blksize,
+            Self::Windowsize(windowsize) => terms.windowsize = *windowsize,
+            Self::Timeout(timeout) => terms.timeout = Some(*timeout),
+            Self::Rollover(rollover) => terms.rollover = *rollover,
+            Self::Size(_) | Self::SizeUnsaid => {}
+        }
+    }
+}
+
+fn granted_blksize(asked: u64, offer: &Offer) -> Option<u16> {
+    if asked < u64::from(MIN_BLKSIZE) {
+        return None;
+    }
+    let path = offer.max_blksize.clamp(MIN_BLKSIZE, MAX_BLKSIZE);
+    Some(u16::try_from(asked).map_or(path, |asked| asked.min(path)))
+}
+
+/// RFC 2347: an option may be specified only once. The first of its kind counts, and blksize2
+/// and utimeout are of one kind with the options they vary.
+#[derive(Default)]
+struct Seen {
+    blksize: bool,
+    windowsize: bool,
+    timeout: bool,
+    size: bool,
+    rollover: bool,
+}
+
+impl Seen {
+    const fn first(&mut self, grant: &Grant) -> bool {
+        let flag = match grant {
+            Grant::Blksize(_) => &mut self.blksize,
+            Grant::Windowsize(_) => &mut self.windowsize,
+            Grant::Timeout(_) => &mut self.timeout,
+            Grant::Size(_) | Grant::SizeUnsaid => &mut self.size,
+            Grant::Rollover(_) => &mut self.rollover,
+        };
+        !core::mem::replace(flag, true)
+    }
+}
+
+/// A number as decimal text without the heap.
+struct Decimal {
+    digits: [u8; 20],
+    len: usize,
+}
+
+impl Decimal {
+    fn new(number: u64) -> Self {
+        let mut text = Self {
+            digits: [0; 20],
+            len: 0,
+        };
+        // 20 digits hold every u64, so the write cannot fail.
+        let _ = write!(text, "{number}");
+        text
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.digits.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Write for Decimal {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.digits.get_mut(self.len..).unwrap_or_default();
+        let target = room.get_mut(..text.len()).ok_or(fmt::Error)?;
+        target.copy_from_slice(text.as_bytes());
+        self.len += text.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Packet, decode};
+
+    const OFFER: Offer = Offer {
+        max_blksize: 1468,
+        max_windowsize: 64,
+        size: 1_000_000,
+    };
+
+    fn answer(options: &[u8], offer: &Offer) -> (Terms, String) {
+        let mut request = b"\0\x01f\0octet\0".to_vec();
+        request.extend_from_slice(options);
+        let Ok(Packet::Rrq(request)) = decode(&request) else {
+            panic!("not a request");
+        };
+        let (terms, oack) = negotiate(&request.options, offer);
+        let text = oack.map_or_else(String::new, |oack| {
+            assert!(oack.starts_with(b"\0\x06"));
+            String::from_utf8_lossy(&oack[2..]).replace('\0', "|")
+        });
+        (terms, text)
+    }
+
+    #[test]
+    fn grants_in_the_clients_order_and_spelling() {
+        let (terms, oack) = answer(
+            b"TSIZE\x000\0windowsize\x0016\0blkSize\x001432\0timeout\x0005\0",
+            &OFFER,
+        );
+        assert_eq!(oack, "TSIZE|1000000|windowsize|16|blkSize|1432|timeout|05|");
+        assert_eq!((terms.blksize, terms.windowsize), (1432, 16));
+        assert_eq!(terms.timeout, Some(Nanos::from_secs(5)));
+    }
+
+    #[test]
+    fn never_grants_more_than_asked_or_than_the_path_allows() {
+        assert_eq!(answer(b"blksize\x0065464\0", &OFFER).0.blksize, 1468);
+        assert_eq!(answer(b"blksize\x0099999999\0", &OFFER).0.blksize, 1468);
+        assert_eq!(answer(b"blksize\x008\0", &OFFER).0.blksize, 8);
+        assert_eq!(answer(b"windowsize\x0065535\0", &OFFER).1, "windowsize|64|");
+        assert_eq!(answer(b"blksize2\x001468\0", &OFFER).1, "blksize2|1024|");
+    }
+
+    #[test]
+    fn malformed_unknown_and_repeated_options_are_passed_over() {
+        for options in [
+            &b"blksize\0\0"[..],
+            b"blksize\0-1\0",
+            b"blksize\x007\0",
+            b"blksize\x0018446744073709551616\0",
+            b"timeout\x000\0",
+            b"timeout\x00256\0",
+            b"utimeout\x00100\0",
+            b"windowsize\x000\0",
+            b"rollover\x002\0",
+            b"tsize\0many\0",
+            b"multicast\0\0",
+            b"msftwindow\x0031416\0",
+            b"blksize\0",
+        ] {
+            assert_eq!(answer(options, &OFFER), (Terms::default(), String::new()));
+        }
+        let (terms, oack) = answer(
+            b"blksize\x00512\0blksize\x001024\0blksize2\x00256\0",
+            &OFFER,
+        );
+        assert_eq!((terms.blksize, oack.as_str()), (512, "blksize|512|"));
+    }
+
+    #[test]
+    fn an_empty_file_leaves_tsize_out_but_remembers_that_it_was_asked() {
+        let offer = Offer { size: 0, ..OFFER };
+        let (terms, oack) = answer(b"tsize\x000\0blksize\x00512\0", &offer);
+        assert_eq!(oack, "blksize|512|");
+        assert!(terms.tsize_asked);
+        assert_eq!(answer(b"tsize\x000\0", &offer).1, "");
+    }
+
+    #[test]
+    fn sizes_are_64_bits_and_may_come_non_zero() {
+        let offer = Offer {
+            size: u64::MAX,
+            ..OFFER
+        };
+        let (_, oack) = answer(b"tsize\x0012345\0", &offer);
+        assert_eq!(oack, "tsize|18446744073709551615|");
+    }
+}

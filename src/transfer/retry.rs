@@ -1,0 +1,118 @@
+//! When to send again: a round-trip estimate (RFC 6298, Karn's rule) and exponential backoff.
+//! It never sends; it answers how long to wait.
+
+use super::time::Nanos;
+use crate::limits::{RETRY_CEILING, RETRY_FLOOR, RETRY_INITIAL};
+
+/// Round-trip estimate of one transfer, in microseconds; 20 bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    /// Smoothed round trip; 0 before the first sample.
+    smoothed: u32,
+    variation: u32,
+    /// The shortest round trip seen: nothing that comes sooner can be an answer.
+    shortest: u32,
+    ceiling: u32,
+    /// Doublings since the last progress.
+    backoff: u8,
+}
+
+impl Retry {
+    /// `timeout` is the negotiated interval: we never wait longer than the client would.
+    pub fn new(timeout: Option<Nanos>) -> Self {
+        let ceiling = timeout.map_or(RETRY_CEILING, |timeout| timeout.max(RETRY_FLOOR));
+        Self {
+            smoothed: 0,
+            variation: 0,
+            shortest: 0,
+            ceiling: to_micros(ceiling),
+            backoff: 0,
+        }
+    }
+
+    /// Takes the time from a flight to its answer. Only for flights that were sent once (Karn).
+    pub fn sample(&mut self, round_trip: Nanos) {
+        let sample = to_micros(round_trip).max(1);
+        if self.smoothed == 0 {
+            self.smoothed = sample;
+            self.variation = sample / 2;
+            self.shortest = sample;
+            return;
+        }
+        // RFC 6298, section 2.3: beta 1/4, alpha 1/8.
+        let error = self.smoothed.abs_diff(sample);
+        self.variation = self.variation - self.variation / 4 + error / 4;
+        self.smoothed = self.smoothed - self.smoothed / 8 + sample / 8;
+        self.smoothed = self.smoothed.max(1);
+        self.shortest = self.shortest.min(sample);
+    }
+
+    /// How long to wait for an answer to what is sent now.
+    pub fn interval(&self) -> Nanos {
+        let base = if self.smoothed == 0 {
+            RETRY_INITIAL
+        } else {
+            let micros = u64::from(self.smoothed) + 4 * u64::from(self.variation);
+            Nanos::from_micros(micros).max(RETRY_FLOOR)
+        };
+        base.times(1 << self.backoff.min(16))
+            .min(Nanos::from_micros(u64::from(self.ceiling)))
+    }
+
+    /// Whether an acknowledgement that came `elapsed` after a flight is too early to answer it.
+    pub fn too_early(&self, elapsed: Nanos) -> bool {
+        elapsed < Nanos::from_micros(u64::from(self.shortest / 2))
+    }
+
+    pub const fn back_off(&mut self) {
+        self.backoff = self.backoff.saturating_add(1);
+    }
+
+    pub const fn progressed(&mut self) {
+        self.backoff = 0;
+    }
+
+    /// The smoothed round trip; zero before the first sample.
+    pub const fn round_trip(&self) -> Nanos {
+        Nanos::from_micros(self.smoothed as u64)
+    }
+}
+
+fn to_micros(span: Nanos) -> u32 {
+    u32::try_from(span.0 / 1_000).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adapts_to_the_measured_round_trip() {
+        let mut retry = Retry::new(None);
+        assert_eq!(retry.interval(), RETRY_INITIAL);
+        for _ in 0..50 {
+            retry.sample(Nanos::from_micros(60));
+        }
+        assert_eq!(retry.interval(), RETRY_FLOOR);
+        for _ in 0..100 {
+            retry.sample(Nanos::from_millis(50));
+        }
+        let interval = retry.interval();
+        assert!(interval >= Nanos::from_millis(49) && interval < Nanos::from_millis(80));
+    }
+
+    #[test]
+    fn backs_off_up_to_the_negotiated_timeout() {
+        let mut retry = Retry::new(Some(Nanos::from_secs(1)));
+        retry.sample(Nanos::from_millis(100));
+        let first = retry.interval();
+        retry.back_off();
+        assert_eq!(retry.interval(), first.times(2));
+        for _ in 0..200 {
+            retry.back_off();
+        }
+        assert_eq!(retry.interval(), Nanos::from_secs(1));
+        retry.progressed();
+        assert_eq!(retry.interval(), first);
+    }
+}

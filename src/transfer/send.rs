@@ -1,0 +1,479 @@
+//! A read transfer seen from the sender: what is acknowledged, what is under way, what follows.
+//! It never sees bytes: it answers in block ranges, and somebody else sends them.
+
+use super::negotiate::Terms;
+use super::retry::Retry;
+use super::time::Nanos;
+use super::window::BlockRange;
+use crate::limits::{
+    GIVE_UP, GIVE_UP_TIMEOUTS, PROGRESS_GRACE, SLOWEST_BLOCK, UNPROVEN_DATA, UNPROVEN_LIFETIME,
+    UNPROVEN_OACKS,
+};
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Nothing,
+    /// Send the OACK (again).
+    Oack,
+    /// Send these blocks.
+    Send(BlockRange),
+    /// Every block is acknowledged.
+    Completed,
+    /// Stop: the peer is not heard, or does not get on. The text says which.
+    GiveUp(&'static str),
+}
+
+/// One file on its way to one client.
+#[derive(Debug)]
+pub struct ReadTransfer {
+    terms: Terms,
+    size: u64,
+    started: Nanos,
+    /// When the newest flight left.
+    flight_at: Nanos,
+    progress_at: Nanos,
+    deadline: Nanos,
+    /// Newest block acknowledged in order; 0 before the first.
+    acked: u64,
+    /// Newest block sent.
+    sent: u64,
+    retry: Retry,
+    /// Blocks sent more than once.
+    resends: u32,
+    /// Resends since the last progress.
+    tries: u8,
+    /// An OACK is out and not yet acknowledged.
+    awaiting_oack: bool,
+    /// The peer has sent a valid ACK, so its address is not forged (RFC 9000's idea, section 8).
+    proven: bool,
+    /// The newest flight was sent once, so that its answer is a sample (Karn).
+    clean: bool,
+    /// The gap behind `acked` was filled already: more ACKs for it change nothing.
+    gap_filled: bool,
+}
+
+impl ReadTransfer {
+    /// A transfer of `size` bytes; `oack` says whether the first answer is an OACK.
+    #[must_use]
+    pub fn new(terms: Terms, size: u64, oack: bool, now: Nanos) -> Self {
+        Self {
+            retry: Retry::new(terms.timeout),
+            terms,
+            size,
+            started: now,
+            flight_at: now,
+            progress_at: now,
+            deadline: Nanos::NEVER,
+            acked: 0,
+            sent: 0,
+            resends: 0,
+            tries: 0,
+            awaiting_oack: oack,
+            proven: false,
+            clean: true,
+            gap_filled: false,
+        }
+    }
+
+    /// The first answer to the request; also its repetition when the request comes again.
+    pub fn first_answer(&mut self, now: Nanos) -> Step {
+        if self.awaiting_oack {
+            let clean = self.deadline == Nanos::NEVER;
+            self.note_flight(now, clean);
+            Step::Oack
+        } else {
+            self.resume(now)
+        }
+    }
+
+    /// ACK `wire` arrived.
+    pub fn ack(&mut self, now: Nanos, wire: u16) -> Step {
+        let Some(block) = self.terms.rollover.absolute(wire, self.acked, self.sent) else {
+            return Step::Nothing;
+        };
+        if self.awaiting_oack {
+            return self.oack_accepted(now);
+        }
+        if block == self.acked {
+            return self.duplicate_ack(now);
+        }
+        self.advance(now, block)
+    }
+
+    /// The deadline passed.
+    pub fn expired(&mut self, now: Nanos) -> Step {
+        if let Some(reason) = self.hopeless(now) {
+            return Step::GiveUp(reason);
+        }
+        self.tries = self.tries.saturating_add(1);
+        if !self.proven && self.tries > self.unproven_tries() {
+            // Silent until the peer speaks or its time is over.
+            self.deadline = self.started + UNPROVEN_LIFETIME;
+            return Step::Nothing;
+        }
+        self.retry.back_off();
+        self.gap_filled = false;
+        self.first_answer(now)
+    }
+
+    fn oack_accepted(&mut self, now: Nanos) -> Step {
+        self.awaiting_oack = false;
+        self.note_progress(now);
+        self.resume(now)
+    }
+
+    /// In lock-step a duplicate ACK never causes DATA: RFC 1123, section 4.2.3.1. In a window it
+    /// says that the first block behind it is missing (RFC 7440, section 4).
+    fn duplicate_ack(&mut self, now: Nanos) -> Step {
+        let elapsed = now - self.flight_at;
+        if self.terms.windowsize == 1 || self.gap_filled || self.retry.too_early(elapsed) {
+            return Step::Nothing;
+        }
+        self.fill_gap(now)
+    }
+
+    fn advance(&mut self, now: Nanos, block: u64) -> Step {
+        let whole = block == self.sent;
+        let elapsed = now - self.flight_at;
+        self.acked = block;
+        self.gap_filled = false;
+        self.clean &= whole;
+        self.note_progress(now);
+        if block == self.last_block() {
+            return Step::Completed;
+        }
+        if whole {
+            return self.resume(now);
+        }
+        if self.retry.too_early(elapsed) {
+            // An answer to an older flight: the newest one is still under way.
+            return self.slide(now);
+        }
+        self.fill_gap(now)
+    }
+
+    /// RFC 7440, section 4: on an ACK inside the window the sender resumes behind it. Once.
+    fn fill_gap(&mut self, now: Nanos) -> Step {
+        let step = self.resume(now);
+        self.gap_filled = true;
+        step
+    }
+
+    /// Sends what the window allows and was never sent, leaving the flight's clock alone.
+    fn slide(&mut self, now: Nanos) -> Step {
+        let end = self.window_end();
+        if end <= self.sent {
+            return Step::Nothing;
+        }
+        let blocks = BlockRange::between(self.sent + 1, end);
+        self.sent = end;
+        self.deadline = now + self.retry.interval();
+        Step::Send(blocks)
+    }
+
+    /// Sends the whole window behind the newest acknowledged block.
+    fn resume(&mut self, now: Nanos) -> Step {
+        let blocks = BlockRange::between(self.acked + 1, self.window_end());
+        let repeated = self.sent.saturating_sub(self.acked);
+        self.resends = self
+            .resends
+            .saturating_add(u32::try_from(repeated).unwrap_or(u32::MAX));
+        self.sent = self.sent.max(self.window_end());
+        self.note_flight(now, repeated == 0);
+        Step::Send(blocks)
+    }
+
+    fn note_flight(&mut self, now: Nanos, clean: bool) {
+        self.flight_at = now;
+        self.clean = clean;
+        self.gap_filled = false;
+        self.deadline = now + self.retry.interval();
+    }
+
+    fn note_progress(&mut self, now: Nanos) {
+        if self.clean {
+            self.retry.sample(now - self.flight_at);
+        }
+        self.retry.progressed();
+        self.proven = true;
+        self.progress_at = now;
+        self.tries = 0;
+    }
+
+    /// An unproven peer gets one block at a time, whatever window it asked for. It cannot be
+    /// otherwise: a window is granted by OACK, and the ACK of that is the proof.
+    fn window_end(&self) -> u64 {
+        (self.acked + u64::from(self.terms.windowsize)).min(self.last_block())
+    }
+
+    fn hopeless(&self, now: Nanos) -> Option<&'static str> {
+        if !self.proven {
+            let over = now >= self.started + UNPROVEN_LIFETIME;
+            return over.then_some("the client never answered");
+        }
+        let patience = GIVE_UP.max(match self.terms.timeout {
+            Some(timeout) => timeout.times(GIVE_UP_TIMEOUTS),
+            None => Nanos::ZERO,
+        });
+        if now - self.progress_at >= patience {
+            return Some(if self.sent == self.last_block() {
+                "the end of the file was sent but never acknowledged"
+            } else {
+                "the client fell silent"
+            });
+        }
+        let allowed = PROGRESS_GRACE + SLOWEST_BLOCK.times(self.acked);
+        (now - self.started >= allowed).then_some("the client gets on too slowly")
+    }
+
+    const fn unproven_tries(&self) -> u8 {
+        if self.awaiting_oack {
+            UNPROVEN_OACKS
+        } else {
+            UNPROVEN_DATA
+        }
+    }
+
+    /// The file's final block: the first that is shorter than blksize, if only by all its bytes.
+    #[must_use]
+    pub fn last_block(&self) -> u64 {
+        self.size / u64::from(self.terms.blksize) + 1
+    }
+
+    #[must_use]
+    pub const fn deadline(&self) -> Nanos {
+        self.deadline
+    }
+
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Bytes of the file that the client has acknowledged.
+    #[must_use]
+    pub fn acked_bytes(&self) -> u64 {
+        (self.acked * u64::from(self.terms.blksize)).min(self.size)
+    }
+
+    #[must_use]
+    pub const fn resends(&self) -> u32 {
+        self.resends
+    }
+
+    #[must_use]
+    pub const fn round_trip(&self) -> Nanos {
+        self.retry.round_trip()
+    }
+
+    /// Whether the peer has sent a valid ACK.
+    #[must_use]
+    pub const fn proven(&self) -> bool {
+        self.proven
+    }
+
+    /// Whether an ERROR now would mean "I only wanted the size".
+    #[must_use]
+    pub const fn may_be_probe(&self) -> bool {
+        self.terms.tsize_asked && self.acked == 0
+    }
+
+    #[must_use]
+    pub const fn progress_at(&self) -> Nanos {
+        self.progress_at
+    }
+}
+
+impl BlockRange {
+    fn between(first: u64, last: u64) -> Self {
+        Self {
+            first,
+            count: u32::try_from((last + 1).saturating_sub(first)).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The newest block of the range.
+    #[must_use]
+    pub const fn last(&self) -> u64 {
+        self.first + (self.count as u64).saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Nanos = Nanos::from_secs(100);
+
+    fn at(millis: u64) -> Nanos {
+        T0 + Nanos::from_millis(millis)
+    }
+
+    fn send(first: u64, count: u32) -> Step {
+        Step::Send(BlockRange { first, count })
+    }
+
+    fn lock_step(size: u64) -> ReadTransfer {
+        let mut transfer = ReadTransfer::new(Terms::default(), size, false, T0);
+        assert_eq!(transfer.first_answer(T0), send(1, 1));
+        transfer
+    }
+
+    /// Window of 4, OACK acknowledged after 10 ms, blocks 1 to 4 under way at 10 ms.
+    fn windowed(size: u64) -> ReadTransfer {
+        let terms = Terms {
+            windowsize: 4,
+            ..Terms::default()
+        };
+        let mut transfer = ReadTransfer::new(terms, size, true, T0);
+        assert_eq!(transfer.first_answer(T0), Step::Oack);
+        assert_eq!(transfer.ack(at(10), 0), send(1, 4));
+        transfer
+    }
+
+    #[test]
+    fn lock_step_runs_to_a_short_or_empty_last_block() {
+        for (size, blocks) in [(0, 1), (1, 1), (511, 1), (512, 2), (1630, 4)] {
+            let mut transfer = lock_step(size);
+            for block in 1..blocks {
+                assert_eq!(transfer.ack(at(1), block), send(u64::from(block) + 1, 1));
+            }
+            assert_eq!(transfer.ack(at(2), blocks), Step::Completed);
+            assert_eq!(transfer.acked_bytes(), size);
+            assert_eq!(transfer.resends(), 0);
+        }
+    }
+
+    #[test]
+    fn a_duplicate_ack_in_lock_step_causes_nothing() {
+        let mut transfer = lock_step(5_000);
+        assert_eq!(transfer.ack(at(1), 1), send(2, 1));
+        assert_eq!(transfer.ack(at(900), 1), Step::Nothing);
+        assert_eq!(transfer.ack(at(900), 0), Step::Nothing);
+        assert_eq!(transfer.ack(at(900), 3), Step::Nothing);
+    }
+
+    #[test]
+    fn an_ack_inside_the_window_resumes_behind_it_once() {
+        let mut transfer = windowed(100_000);
+        assert_eq!(transfer.ack(at(20), 2), send(3, 4));
+        assert_eq!(transfer.ack(at(21), 2), Step::Nothing);
+        assert_eq!(transfer.ack(at(40), 2), Step::Nothing);
+        assert_eq!(transfer.resends(), 2);
+        assert_eq!(transfer.ack(at(41), 6), send(7, 4));
+    }
+
+    #[test]
+    fn a_lost_first_block_is_filled_once_but_not_for_an_early_duplicate() {
+        let mut transfer = windowed(100_000);
+        // A network duplicate of ACK 0, 1 ms after the flight, with a round trip of 10 ms.
+        assert_eq!(transfer.ack(at(11), 0), Step::Nothing);
+        assert_eq!(transfer.ack(at(20), 0), send(1, 4));
+        assert_eq!(transfer.ack(at(30), 0), Step::Nothing);
+    }
+
+    #[test]
+    fn the_window_ends_with_the_file() {
+        let mut transfer = windowed(512 * 5);
+        assert_eq!(transfer.ack(at(20), 4), send(5, 2));
+        assert_eq!(transfer.ack(at(30), 6), Step::Completed);
+    }
+
+    #[test]
+    fn a_lost_packet_costs_a_round_trip_and_backs_off() {
+        let mut transfer = lock_step(100_000);
+        for block in 1..40 {
+            transfer.ack(at(u64::from(block)), block);
+        }
+        let wait = transfer.deadline() - at(39);
+        assert!(wait <= Nanos::from_millis(10), "{wait:?}");
+        let first = transfer.deadline();
+        assert_eq!(transfer.expired(first), send(40, 1));
+        let second = transfer.deadline();
+        assert_eq!(second - first, wait.times(2));
+        assert_eq!(transfer.resends(), 1);
+    }
+
+    #[test]
+    fn an_unproven_peer_gets_few_datagrams_and_is_forgotten() {
+        for (oack, expected) in [(true, UNPROVEN_OACKS), (false, UNPROVEN_DATA)] {
+            let mut transfer = ReadTransfer::new(Terms::default(), 9_999, oack, T0);
+            transfer.first_answer(T0);
+            let mut resends = 0;
+            loop {
+                match transfer.expired(transfer.deadline()) {
+                    Step::GiveUp(_) => break,
+                    Step::Nothing => {}
+                    Step::Send(blocks) => {
+                        assert_eq!(blocks.count, 1);
+                        resends += 1;
+                    }
+                    _ => resends += 1,
+                }
+            }
+            assert_eq!(resends, expected);
+            assert_eq!(transfer.deadline(), T0 + UNPROVEN_LIFETIME);
+        }
+    }
+
+    #[test]
+    fn a_silent_client_is_given_up_after_its_patience() {
+        let mut transfer = lock_step(100_000);
+        transfer.ack(at(1), 1);
+        let mut resends = 0;
+        while transfer.expired(transfer.deadline()) != Step::GiveUp("the client fell silent") {
+            resends += 1;
+            assert!(resends < 100);
+        }
+        assert!(transfer.deadline() >= at(1) + GIVE_UP);
+    }
+
+    #[test]
+    fn a_client_that_crawls_is_given_up() {
+        let mut transfer = lock_step(1 << 30);
+        let mut now = T0;
+        let mut block = 2;
+        transfer.ack(at(1), 1);
+        let reason = loop {
+            now = now + Nanos::from_secs(20);
+            while transfer.deadline() < now {
+                match transfer.expired(transfer.deadline()) {
+                    Step::GiveUp(_) => break,
+                    _ => continue,
+                }
+            }
+            if let Step::GiveUp(reason) = transfer.expired(now) {
+                break reason;
+            }
+            transfer.ack(now, block);
+            block += 1;
+            assert!(block < 100);
+        };
+        assert_eq!(reason, "the client gets on too slowly");
+    }
+
+    #[test]
+    fn blocks_wrap_to_zero_and_to_one() {
+        use crate::transfer::Rollover;
+        for rollover in [Rollover::ToZero, Rollover::ToOne] {
+            let terms = Terms {
+                blksize: 8,
+                rollover,
+                ..Terms::default()
+            };
+            let size = 8 * 140_000;
+            let mut transfer = ReadTransfer::new(terms, size, false, T0);
+            transfer.first_answer(T0);
+            for block in 1..=140_000_u64 {
+                assert_eq!(transfer.ack(T0, rollover.wire(block)), send(block + 1, 1));
+            }
+            assert_eq!(transfer.ack(T0, rollover.wire(140_001)), Step::Completed);
+        }
+    }
+}
