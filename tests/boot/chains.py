@@ -75,14 +75,15 @@ def fill_edk2_grub(root: Path, arguments: str):
 
 def fill_uboot(root: Path, arguments: str):
     """U-Boot's own default, after disks and USB: ask DHCP, fetch boot.scr.uimg and run it."""
-    script = (
+    steps = [
         # Not U-Boot's default of 1: windows are what this chain is for.
-        "setenv tftpwindowsize 16\n"
-        "tftpboot 0x1000000 linux/vmlinuz\n"
-        "tftpboot 0x6000000 linux/initrd.gz\n"
-        f"setenv bootargs {arguments}\n"
-        "zboot 0x1000000 0 0x6000000 ${filesize}\n"
-    )
+        "setenv tftpwindowsize 16",
+        f"setenv bootargs {arguments}",
+        "tftpboot 0x1000000 linux/vmlinuz",
+        "tftpboot 0x6000000 linux/initrd.gz",
+        "zboot 0x1000000 0 0x6000000 ${filesize}",
+    ]
+    script = " && ".join(steps) + "\n"
     (root / "boot.scr.uimg").write_bytes(uboot_script_image(script.encode()))
 
 
