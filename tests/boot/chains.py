@@ -4,7 +4,7 @@ import shutil
 import struct
 import subprocess
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
@@ -12,6 +12,7 @@ SERVER = "192.0.2.1"  # TEST-NET-1, and only inside the test's own network names
 MAC = "52:54:00:12:34:56"
 
 UBOOT = "/usr/lib/u-boot/qemu-x86/u-boot.rom"
+UBOOT_WINDOW = 16
 OVMF_PAIRS = [
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
@@ -26,8 +27,8 @@ class Chain:
     bootfile: str
     fill_root: Callable[[Path, str], None]
     firmware: Callable[[Path], list]
-    # The files that the clients must have asked for, in this order; a server's log may be checked against it.
-    fetches: list = field(default_factory=list)
+    # The files that must reach the machine, each with the windowsize that the client in charge asks for.
+    fetches: list
 
 
 def command_line(chain: str, nonce: str) -> str:
@@ -77,7 +78,7 @@ def fill_uboot(root: Path, arguments: str):
     """U-Boot's own default, after disks and USB: ask DHCP, fetch boot.scr.uimg and run it."""
     steps = [
         # Not U-Boot's default of 1: windows are what this chain is for.
-        "setenv tftpwindowsize 16",
+        f"setenv tftpwindowsize {UBOOT_WINDOW}",
         f"setenv bootargs {arguments}",
         "tftpboot 0x1000000 linux/vmlinuz",
         "tftpboot 0x6000000 linux/initrd.gz",
@@ -127,20 +128,36 @@ def nic() -> str:
     return f"virtio-net-pci,netdev=net0,mac={MAC},bootindex=1"
 
 
+def lock_step(*files: str) -> list:
+    return [(file, 1) for file in files]
+
+
 LINUX = ["linux/vmlinuz", "linux/initrd.gz"]
 
 CHAINS = {
     chain.name: chain
     for chain in [
-        Chain("ipxe", "boot.ipxe", fill_ipxe, bios_with_ipxe, ["boot.ipxe", *LINUX]),
+        Chain("ipxe", "boot.ipxe", fill_ipxe, bios_with_ipxe, lock_step("boot.ipxe", *LINUX)),
         Chain(
             "pxelinux",
             "pxelinux.0",
             fill_pxelinux,
             bios_with_ipxe,
-            ["pxelinux.0", "ldlinux.c32", "pxelinux.cfg/default", *LINUX],
+            lock_step("pxelinux.0", "ldlinux.c32", "pxelinux.cfg/default", *LINUX),
         ),
-        Chain("edk2-grub", "grub/core.efi", fill_edk2_grub, edk2, ["grub/core.efi", "grub/grub.cfg", *LINUX]),
-        Chain("u-boot", "boot.scr.uimg", fill_uboot, uboot, ["boot.scr.uimg", *LINUX]),
+        Chain(
+            "edk2-grub",
+            "grub/core.efi",
+            fill_edk2_grub,
+            edk2,
+            [("grub/core.efi", 4), *lock_step("grub/grub.cfg", *LINUX)],
+        ),
+        Chain(
+            "u-boot",
+            "boot.scr.uimg",
+            fill_uboot,
+            uboot,
+            [*lock_step("boot.scr.uimg"), *((file, UBOOT_WINDOW) for file in LINUX)],
+        ),
     ]
 }
