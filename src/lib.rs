@@ -6,6 +6,7 @@
 extern crate alloc;
 
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod daemon;
 pub mod endpoint;

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ringboot::cli::{Cli, Command, LogFormat, ServeArgs};
-use ringboot::daemon;
 use ringboot::observe::log;
+use ringboot::{client, daemon};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve(&args),
-        Command::Get(_) | Command::Probe(_) => ExitCode::FAILURE,
+        Command::Get(args) => client::get(&args),
+        Command::Probe(args) => client::probe(&args),
     }
 }
 

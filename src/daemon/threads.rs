@@ -10,9 +10,8 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{News, Options, ServeError, cores};
 use crate::files::{Deliver, Loader, Root};
-use crate::limits::LOG_QUEUE;
 use crate::observe::log;
-use crate::observe::record::Record;
+use crate::observe::record::{RecordSender, record_queue};
 use crate::shard::{
     Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, mailbox, open,
 };
@@ -50,7 +49,7 @@ impl Crew {
         orders: &Orders,
         news: &Sender<News>,
     ) -> Result<Self, ServeError> {
-        let (records, log_queue) = bounded(LOG_QUEUE);
+        let (records, log_queue) = record_queue();
         let log = spawn("ringboot-log", move || log::write_records(&log_queue))?;
         let mut addresses = Vec::new();
         let mut mailboxes = Vec::new();
@@ -139,7 +138,7 @@ struct Berth {
     sockets: Sockets,
     mailbox: Mailbox,
     loader: Arc<Loader>,
-    records: Sender<Record>,
+    records: RecordSender,
 }
 
 impl Berth {
@@ -173,7 +172,6 @@ impl Berth {
                 retired: Vec::new(),
                 loader: self.loader,
                 records: self.records,
-                unlogged: 0,
             },
             settings: self.settings,
         };

@@ -3,10 +3,9 @@
 
 use std::io::{self, IsTerminal};
 
-use crossbeam::channel::Receiver;
 use tracing_subscriber::EnvFilter;
 
-use super::record::Record;
+use super::record::{Record, RecordReceiver};
 use crate::transfer::Nanos;
 use crate::wire::Mode;
 
@@ -41,9 +40,13 @@ pub fn init(format: Format) {
 }
 
 /// Writes the lines of finished transfers until every shard has hung up.
-pub fn write_records(records: &Receiver<Record>) {
-    for record in records {
+pub fn write_records(records: &RecordReceiver) {
+    while let Some(record) = records.next() {
         write_record(&record);
+        let lost = records.lost();
+        if lost > 0 {
+            tracing::warn!("{lost} transfers are missing from this log: its reader is too slow");
+        }
     }
 }
 

@@ -1,9 +1,14 @@
-//! An owned copy of a transfer's report, on its way from a shard to the log.
-//! It never formats anything.
+//! An owned copy of a transfer's report, and the queue on which it goes from a shard to the log.
+//! It never formats anything, and never makes a shard wait.
 
 use core::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::endpoint::{Outcome, Report};
+use crate::limits::LOG_QUEUE;
 use crate::transfer::Nanos;
 use crate::wire::Mode;
 
@@ -24,6 +29,59 @@ pub struct Record {
     pub windowsize: u16,
     pub resends: u32,
     pub round_trip: Nanos,
+}
+
+/// A shard's end of the queue.
+#[derive(Debug, Clone)]
+pub struct RecordSender {
+    records: Sender<Record>,
+    lost: Arc<AtomicU64>,
+}
+
+/// The log's end of the queue.
+#[derive(Debug)]
+pub struct RecordReceiver {
+    records: Receiver<Record>,
+    lost: Arc<AtomicU64>,
+}
+
+/// A queue of bounded length.
+#[must_use]
+pub fn record_queue() -> (RecordSender, RecordReceiver) {
+    let (sender, receiver) = bounded(LOG_QUEUE);
+    let lost = Arc::<AtomicU64>::default();
+    let sender = RecordSender {
+        records: sender,
+        lost: Arc::clone(&lost),
+    };
+    let receiver = RecordReceiver {
+        records: receiver,
+        lost,
+    };
+    (sender, receiver)
+}
+
+impl RecordSender {
+    /// Queues a record; where there is no room it is counted.
+    pub fn send(&self, record: Record) {
+        if self.records.try_send(record).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl RecordReceiver {
+    /// The next record, or none when every shard has hung up.
+    #[must_use]
+    pub fn next(&self) -> Option<Record> {
+        self.records.recv().ok()
+    }
+
+    /// Records that found no room since the last call.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
+    }
 }
 
 impl From<&Report<'_>> for Record {

@@ -136,7 +136,7 @@ fn open(addr: SocketAddr, role: Role) -> io::Result<Socket> {
 /// Blocks larger than the path's MTU are fragmented rather than refused.
 fn set_options_v4(socket: &Socket, role: Role) -> io::Result<()> {
     let set = |name, value| options::set(socket, libc::IPPROTO_IP, name, value);
-    set(libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)?;
+    set(libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT)?;
     if role.listens() {
         set(libc::IP_PKTINFO, 1)?;
     }
@@ -149,7 +149,7 @@ fn set_options_v4(socket: &Socket, role: Role) -> io::Result<()> {
 fn set_options_v6(socket: &Socket, role: Role) -> io::Result<()> {
     let set = |name, value| options::set(socket, libc::IPPROTO_IPV6, name, value);
     set(libc::IPV6_V6ONLY, 1)?;
-    set(libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DONT)?;
+    set(libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT)?;
     if role.listens() {
         set(libc::IPV6_RECVPKTINFO, 1)?;
     }

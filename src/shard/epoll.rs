@@ -196,9 +196,6 @@ impl Backend for EpollBackend {
                 self.report(event, on_event);
             }
         }
-        if self.delivery.backlog.has_ready() {
-            self.flush(outbox, on_event);
-        }
         Ok(())
     }
 

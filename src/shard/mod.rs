@@ -19,6 +19,7 @@ mod outside;
 mod render;
 mod segmentation;
 mod sockets;
+pub mod uring;
 mod waker;
 mod worker;
 
@@ -33,6 +34,9 @@ pub use outside::Outside;
 pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
 pub use waker::Waker;
 pub use worker::{Settings, Worker};
+
+#[cfg(test)]
+mod tests;
 
 /// The errno of the system call that just failed on this thread.
 fn last_errno() -> i32 {

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use crate::limits::{BLKSIZE_MAX, MTU_FRESH_SECS};
-use crate::transfer::Nanos;
+use crate::limits::MTU_FRESH_SECS;
+use crate::transfer::{MAX_BLKSIZE, Nanos};
 
 /// IP (20 or 40 bytes), UDP (8) and TFTP (4) headers.
 const HEADERS_V4: u32 = 32;
@@ -39,9 +39,9 @@ impl Mtus {
         match self.mtu(ifindex, now) {
             Some(mtu) => {
                 let room = u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
-                room.clamp(BLKSIZE_PLAIN, BLKSIZE_MAX)
+                room.clamp(BLKSIZE_PLAIN, MAX_BLKSIZE)
             }
-            None => BLKSIZE_MAX,
+            None => MAX_BLKSIZE,
         }
     }
 

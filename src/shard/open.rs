@@ -1,37 +1,59 @@
-//! Chooses a shard's backend: io_uring where the kernel lets us, epoll otherwise, and says why.
-//! It never guesses: the real ring is built and tried.
+//! Picks the backend: io_uring where it works, epoll elsewhere.
+//! It never guesses: a ring that is chosen has carried a datagram.
 
 use super::backend::Backend;
 use super::epoll::EpollBackend;
 use super::sockets::Sockets;
+use super::uring;
 use super::waker::Waker;
 
-/// The `--io` option.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The operator's `--io`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IoChoice {
-    /// io_uring, or epoll with a word about the reason.
+    /// io_uring, or epoll with the reason told.
+    #[default]
     Auto,
     /// io_uring or nothing.
     Uring,
     Epoll,
 }
 
-/// A shard's way to the kernel.
+/// A backend and how it came to be chosen.
 pub struct Opened {
     pub backend: Box<dyn Backend>,
     /// Why it is not io_uring, where that was wanted.
     pub fallback: Option<String>,
 }
 
-/// Opens the backend on the shard's own thread.
+/// Opens a shard's backend. To be called on the shard's own thread: a ring belongs to the thread
+/// that made it.
 ///
 /// # Errors
-/// In words for the operator.
-pub fn open(_choice: IoChoice, sockets: Sockets, waker: Waker) -> Result<Opened, String> {
-    let backend = EpollBackend::open(sockets, waker)
-        .map_err(|error| format!("cannot open epoll: {error}"))?;
-    Ok(Opened {
+/// A line for the operator.
+pub fn open(choice: IoChoice, sockets: Sockets, waker: Waker) -> Result<Opened, String> {
+    match choice {
+        IoChoice::Epoll => epoll(sockets, waker, None),
+        IoChoice::Uring => match uring::open(sockets, waker) {
+            Ok(backend) => Ok(chosen(backend, None)),
+            Err(refused) => Err(refused.why.to_string()),
+        },
+        IoChoice::Auto => match uring::open(sockets, waker.clone()) {
+            Ok(backend) => Ok(chosen(backend, None)),
+            Err(refused) => epoll(refused.sockets, waker, Some(refused.why.to_string())),
+        },
+    }
+}
+
+fn epoll(sockets: Sockets, waker: Waker, fallback: Option<String>) -> Result<Opened, String> {
+    match EpollBackend::open(sockets, waker) {
+        Ok(backend) => Ok(chosen(backend, fallback)),
+        Err(error) => Err(format!("cannot set up epoll: {error}")),
+    }
+}
+
+fn chosen(backend: impl Backend + 'static, fallback: Option<String>) -> Opened {
+    Opened {
         backend: Box::new(backend),
-        fallback: None,
-    })
+        fallback,
+    }
 }

@@ -3,12 +3,10 @@
 
 use std::sync::Arc;
 
-use crossbeam::channel::Sender;
-
 use super::outbox::Outbox;
 use crate::endpoint::{Effects, OpenRequest, Report, Route, Train};
 use crate::files::{Image, Job, Loader};
-use crate::observe::record::Record;
+use crate::observe::record::{Record, RecordSender};
 
 /// Implements [`Effects`] for the running server.
 pub struct Outside {
@@ -18,9 +16,7 @@ pub struct Outside {
     /// Images of ended transfers, kept until the kernel has read what was queued from them.
     pub retired: Vec<Arc<Image>>,
     pub loader: Arc<Loader>,
-    pub records: Sender<Record>,
-    /// Log lines for which the log had no room.
-    pub unlogged: u64,
+    pub records: RecordSender,
 }
 
 impl Effects for Outside {
@@ -50,8 +46,6 @@ impl Effects for Outside {
 
     fn finished(&mut self, report: &Report<'_>, image: Option<Arc<Image>>) {
         self.retired.extend(image);
-        if self.records.try_send(Record::from(report)).is_err() {
-            self.unlogged += 1;
-        }
+        self.records.send(Record::from(report));
     }
 }

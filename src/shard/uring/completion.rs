@@ -1,0 +1,189 @@
+//! What follows from each completion.
+//! It never enters the kernel by way of the ring; that is the turn's business.
+
+use std::io;
+
+use io_uring::squeue::Entry;
+use io_uring::types::Fixed;
+use io_uring::{cqueue, opcode};
+
+use super::port::Port;
+use super::setup::Slots;
+use super::tag::Tag;
+use crate::endpoint::SocketId;
+use crate::limits::RECEIVE_FAILURES;
+use crate::shard::backend::Event;
+use crate::shard::delivery::{Delivery, Failure};
+use crate::shard::errqueue;
+use crate::shard::outbox::Outbox;
+use crate::shard::sockets::Sockets;
+use crate::shard::waker::Waker;
+
+/// Everything beside the ring itself.
+pub(super) struct State {
+    pub(super) ports: Vec<Port>,
+    pub(super) sockets: Sockets,
+    pub(super) waker: Waker,
+    pub(super) watching_waker: bool,
+    pub(super) delivery: Delivery,
+    /// Sends of this turn that have not completed.
+    pub(super) in_flight: usize,
+    /// Receives that failed in a row.
+    pub(super) receive_failures: u32,
+}
+
+impl State {
+    /// The next request that should be pending and is not.
+    pub(super) fn next_to_arm(&mut self) -> Option<Entry> {
+        if !self.watching_waker {
+            self.watching_waker = true;
+            let slot = Slots::of(&self.ports).waker();
+            let poll = opcode::PollAdd::new(Fixed(slot), libc::POLLIN as u32).multi(true);
+            return Some(poll.build().user_data(Tag::Wake.pack()));
+        }
+        (0..).zip(&mut self.ports).find_map(|(id, port)| {
+            let socket = SocketId(id);
+            port.next_to_arm(socket, self.delivery.backlog.is_full(socket))
+        })
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        completion: &cqueue::Entry,
+        outbox: &Outbox,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        self.note_end(completion);
+        match Tag::unpack(completion.user_data()) {
+            Some(Tag::Receive(socket)) => return self.received(socket, completion, on_event),
+            Some(Tag::Send(position)) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.sent(position as usize, completion.result(), outbox, on_event);
+            }
+            Some(Tag::Errors(socket)) => self.drain_errors(socket, on_event),
+            Some(Tag::Room(socket)) => self.delivery.backlog.writable(socket, on_event),
+            Some(Tag::Wake) => {
+                self.waker.clear();
+                on_event(Event::Woken);
+            }
+            Some(Tag::Cancel) | None => {}
+        }
+        Ok(())
+    }
+
+    /// A multishot request without a successor must be armed again.
+    pub(super) fn note_end(&mut self, completion: &cqueue::Entry) {
+        if cqueue::more(completion.flags()) {
+            return;
+        }
+        let tag = Tag::unpack(completion.user_data());
+        match tag {
+            Some(Tag::Receive(socket)) => self.edit(socket, |port| port.receiving = false),
+            Some(Tag::Errors(socket)) => self.edit(socket, |port| port.watching_errors = false),
+            Some(Tag::Room(socket)) => self.edit(socket, |port| port.watching_room = false),
+            Some(Tag::Wake) => self.watching_waker = false,
+            _ => {}
+        }
+    }
+
+    fn edit(&mut self, socket: SocketId, change: impl FnOnce(&mut Port)) {
+        if let Some(port) = self.ports.get_mut(usize::from(socket.0)) {
+            change(port);
+        }
+    }
+
+    fn received(
+        &mut self,
+        socket: SocketId,
+        completion: &cqueue::Entry,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        let Some(port) = self.ports.get_mut(usize::from(socket.0)) else {
+            return Ok(());
+        };
+        let counters = &mut self.delivery.counters;
+        if let Some(event) = port.datagram(socket, completion) {
+            counters.datagrams_received += 1;
+            if let Event::Datagram {
+                truncated: true, ..
+            } = event
+            {
+                counters.truncated += 1;
+            }
+            on_event(event);
+        }
+        port.recycle(completion);
+        match -completion.result() {
+            libc::ENOBUFS => counters.buffers_exhausted += 1,
+            errno @ 1.. if errno != libc::ECANCELED => {
+                counters.receive_errors += 1;
+                self.drain_errors(socket, on_event);
+                return self.note_failure(errno);
+            }
+            _ => self.receive_failures = 0,
+        }
+        Ok(())
+    }
+
+    /// An ICMP error ends a receive, and any number of them may come; but a receive that never
+    /// succeeds would keep us spinning.
+    fn note_failure(&mut self, errno: i32) -> io::Result<()> {
+        self.receive_failures += 1;
+        if self.receive_failures > RECEIVE_FAILURES {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
+        Ok(())
+    }
+
+    fn sent(
+        &mut self,
+        position: usize,
+        result: i32,
+        outbox: &Outbox,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) {
+        let Some(&piece) = outbox.rendered().pieces.get(position) else {
+            return;
+        };
+        if result >= 0 {
+            return self.delivery.sent(piece);
+        }
+        let socket = outbox
+            .message(piece.message)
+            .map(|message| message.route.socket);
+        if let Some(fd) = socket.and_then(|socket| self.sockets.fd(socket)) {
+            let failure = Failure {
+                fd,
+                outbox,
+                position,
+                errno: -result,
+            };
+            self.delivery.failed(failure, on_event);
+        }
+    }
+
+    fn drain_errors(&self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) {
+        let data = self
+            .ports
+            .get(usize::from(socket.0))
+            .is_some_and(Port::carries_data);
+        if let Some(fd) = self.sockets.fd(socket).filter(|_| data) {
+            errqueue::drain(fd, socket, on_event);
+        }
+    }
+
+    /// Open sockets that only receive requests.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = SocketId> + '_ {
+        let ports = (0..).map(SocketId).zip(&self.ports);
+        ports.filter_map(|(socket, port)| (!port.carries_data() && !port.closed).then_some(socket))
+    }
+
+    pub(super) fn close(&mut self, socket: SocketId) {
+        self.edit(socket, |port| port.closed = true);
+        self.sockets.close(socket);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        !self.watching_waker && self.ports.iter().all(Port::is_idle)
+    }
+}

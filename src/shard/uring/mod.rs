@@ -1,0 +1,265 @@
+//! The backend on io_uring: a whole turn, sends and waiting, in one system call.
+//! It never leaves a send in flight when a turn ends, so what it points to may go then.
+
+mod buffers;
+mod completion;
+mod port;
+mod probe;
+mod refusal;
+mod ring;
+mod setup;
+mod tag;
+
+use std::io;
+
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::Fixed;
+use io_uring::{IoUring, opcode};
+
+pub use refusal::Refusal;
+
+use self::completion::State;
+use self::port::Port;
+use self::probe::Probe;
+use self::ring::{Wait, enter, push};
+use self::tag::Tag;
+use super::backend::{Backend, Counters, Event};
+use super::delivery::Delivery;
+use super::outbox::Outbox;
+use super::sockets::Sockets;
+use super::waker::Waker;
+use crate::endpoint::SocketId;
+use crate::limits::RING_TRIES;
+use crate::transfer::Nanos;
+
+pub struct UringBackend {
+    /// Before `state`: the ring is closed before the buffers go.
+    ring: IoUring,
+    state: State,
+    /// A turn failed half-way: requests in the queue may point to what is gone.
+    broken: bool,
+}
+
+/// No ring; the sockets are handed back for another backend.
+pub struct Refused {
+    pub why: Refusal,
+    pub sockets: Sockets,
+}
+
+/// Builds a ring on the calling thread, which must be the one that uses it, and tries it out.
+///
+/// # Errors
+/// Says what the host does not grant.
+pub fn open(sockets: Sockets, waker: Waker) -> Result<UringBackend, Box<Refused>> {
+    match build(&sockets, &waker) {
+        Ok(built) => Ok(UringBackend {
+            ring: built.ring,
+            state: State {
+                ports: built.ports,
+                sockets,
+                waker,
+                watching_waker: false,
+                delivery: Delivery::default(),
+                in_flight: 0,
+                receive_failures: 0,
+            },
+            broken: false,
+        }),
+        Err(why) => Err(Box::new(Refused { why, sockets })),
+    }
+}
+
+fn build(sockets: &Sockets, waker: &Waker) -> Result<setup::Built, Refusal> {
+    use std::os::fd::AsFd;
+
+    let probe = Probe::open();
+    let mut built = setup::build(sockets, waker, probe.as_ref().map(AsFd::as_fd))?;
+    if let Some(probe) = probe {
+        probe.run(&mut built)?;
+    }
+    Ok(built)
+}
+
+/// Ends the request with this tag.
+fn cancel(tag: Tag) -> Entry {
+    opcode::AsyncCancel::new(tag.pack())
+        .build()
+        .flags(Flags::FIXED_FILE)
+        .user_data(Tag::Cancel.pack())
+}
+
+impl UringBackend {
+    fn try_turn(
+        &mut self,
+        outbox: &mut Outbox,
+        deadline: Option<Nanos>,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        self.state.delivery.backlog.refill(outbox);
+        outbox.seal(&self.state.delivery.segmentation);
+        let total = outbox.rendered().headers.len();
+        let mut next = 0;
+        while next < total {
+            next = self.queue_sends(outbox, next);
+            if next < total {
+                self.enter(Wait::No, outbox, on_event)?;
+            }
+        }
+        self.arm(outbox, on_event)?;
+        self.enter(self.patience(deadline), outbox, on_event)?;
+        // Only a full completion queue or a lack of kernel memory leaves something over.
+        for _ in 0..RING_TRIES {
+            if self.state.in_flight == 0 {
+                return Ok(());
+            }
+            self.enter(Wait::No, outbox, on_event)?;
+        }
+        Err(io::Error::other("io_uring keeps sends to itself"))
+    }
+
+    /// Every send completes within the submission, so one more completion is an event.
+    fn patience(&self, deadline: Option<Nanos>) -> Wait {
+        let passed = deadline.is_some_and(|deadline| deadline == Nanos::ZERO);
+        if passed || self.state.delivery.backlog.has_ready() {
+            Wait::No
+        } else {
+            Wait::For(self.state.in_flight + 1, deadline)
+        }
+    }
+
+    /// Queues sends from `position` on, until all are or the queue is full. Says how far it came.
+    fn queue_sends(&mut self, outbox: &Outbox, mut position: usize) -> usize {
+        let rendered = outbox.rendered();
+        let mut queue = self.ring.submission();
+        while let (Some(header), Some(piece)) = (
+            rendered.headers.get(position),
+            rendered.pieces.get(position),
+        ) {
+            let Some(message) = outbox.message(piece.message) else {
+                break;
+            };
+            let socket = message.route.socket;
+            if self.state.delivery.backlog.is_full(socket) {
+                self.state.delivery.put_off(outbox, position);
+                position += 1;
+                continue;
+            }
+            let tag = Tag::Send(u32::try_from(position).unwrap_or(u32::MAX));
+            let slot = Fixed(u32::from(socket.0));
+            let entry = opcode::SendMsg::new(slot, &raw const header.msg_hdr)
+                .flags(libc::MSG_DONTWAIT as u32)
+                .build()
+                .user_data(tag.pack());
+            // SAFETY: the outbox is not touched before all its sends are complete; file pages that
+            // are gone give EFAULT.
+            if unsafe { queue.push(&entry) }.is_err() {
+                break;
+            }
+            self.state.in_flight += 1;
+            position += 1;
+        }
+        position
+    }
+
+    /// Renews the receives and watches that have ended.
+    fn arm(&mut self, outbox: &Outbox, on_event: &mut dyn FnMut(Event<'_>)) -> io::Result<()> {
+        while let Some(entry) = self.state.next_to_arm() {
+            // SAFETY: a receive points into its port, which outlives the ring; a poll to nothing.
+            while !unsafe { push(&mut self.ring, &entry) } {
+                self.enter(Wait::No, outbox, on_event)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &mut self,
+        wait: Wait,
+        outbox: &Outbox,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        enter(&mut self.ring, wait)?;
+        if self.ring.submission().cq_overflow() {
+            self.state.delivery.counters.ring_overflows += 1;
+        }
+        for completion in self.ring.completion() {
+            self.state.complete(&completion, outbox, on_event)?;
+        }
+        Ok(())
+    }
+
+    /// Ends everything that is armed, so that the kernel lets go of sockets and buffers.
+    fn cancel_all(&mut self) -> io::Result<()> {
+        let any = io_uring::types::CancelBuilder::any().all();
+        let entry = opcode::AsyncCancel2::new(any).build();
+        let entry = entry.flags(Flags::FIXED_FILE).user_data(Tag::Cancel.pack());
+        // SAFETY: the request points to nothing.
+        while !unsafe { push(&mut self.ring, &entry) } {
+            enter(&mut self.ring, Wait::No)?;
+        }
+        for _ in 0..RING_TRIES {
+            enter(&mut self.ring, Wait::No)?;
+            for completion in self.ring.completion() {
+                self.state.note_end(&completion);
+            }
+            if self.state.is_idle() {
+                return self.ring.submitter().unregister_files();
+            }
+        }
+        Err(io::Error::other("io_uring does not end its receives"))
+    }
+}
+
+impl Backend for UringBackend {
+    fn turn(
+        &mut self,
+        outbox: &mut Outbox,
+        deadline: Option<Nanos>,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        self.state.delivery.counters.turns += 1;
+        let result = self.try_turn(outbox, deadline, on_event);
+        self.broken |= result.is_err();
+        outbox.clear();
+        result
+    }
+
+    fn close_listeners(&mut self) -> io::Result<()> {
+        let listeners: Vec<SocketId> = self.state.listeners().collect();
+        for &socket in &listeners {
+            // SAFETY: the request points to nothing.
+            while !unsafe { push(&mut self.ring, &cancel(Tag::Receive(socket))) } {
+                enter(&mut self.ring, Wait::No)?;
+            }
+        }
+        // What they had received stays in the queue for the next turn.
+        enter(&mut self.ring, Wait::No)?;
+        for socket in listeners {
+            let files = self.ring.submitter();
+            files.register_files_update(u32::from(socket.0), &[-1])?;
+            self.state.close(socket);
+        }
+        Ok(())
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.state.delivery.counters
+    }
+
+    fn kernel_drops(&self) -> u64 {
+        self.state.sockets.drops()
+    }
+
+    fn name(&self) -> &'static str {
+        "uring"
+    }
+}
+
+impl Drop for UringBackend {
+    /// A ring that is merely closed keeps its sockets bound for some milliseconds more.
+    fn drop(&mut self) {
+        if self.broken || self.cancel_all().is_err() {
+            self.state.ports.iter_mut().for_each(Port::leak);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Builds a ring: flags and sizes as far as the kernel grants them, buffers, files, restrictions.
+//! It never leaves a ring that can do more than this backend needs.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use io_uring::register::Restriction;
+use io_uring::squeue::Flags;
+use io_uring::{IoUring, opcode};
+
+use super::port::Port;
+use super::refusal::Refusal;
+use crate::limits::{RING_LARGE, RING_SMALL, RingSize};
+use crate::shard::sockets::Sockets;
+use crate::shard::waker::Waker;
+
+/// A ring that is ready for use, and the receiving side of each socket.
+pub(super) struct Built {
+    pub(super) ring: IoUring,
+    pub(super) ports: Vec<Port>,
+}
+
+/// Registered files: the sockets by their ids, then these.
+pub(super) struct Slots {
+    sockets: u32,
+}
+
+impl Slots {
+    pub(super) fn of(ports: &[Port]) -> Self {
+        let sockets = u32::try_from(ports.len()).unwrap_or(u32::MAX);
+        Self { sockets }
+    }
+
+    pub(super) const fn waker(&self) -> u32 {
+        self.sockets
+    }
+
+    /// Taken only while the ring is tried out.
+    pub(super) const fn probe(&self) -> u32 {
+        self.sockets + 1
+    }
+}
+
+/// The large ring, or the small one where memory may not be locked.
+pub(super) fn build(
+    sockets: &Sockets,
+    waker: &Waker,
+    probe: Option<BorrowedFd<'_>>,
+) -> Result<Built, Refusal> {
+    match build_sized(sockets, waker, probe, RING_LARGE) {
+        Err(refusal) if refusal.is(libc::ENOMEM) => {
+            // The memory of the failed attempt is accounted for until the kernel has cleaned up.
+            std::thread::sleep(core::time::Duration::from_millis(20));
+            build_sized(sockets, waker, probe, RING_SMALL)
+        }
+        result => result,
+    }
+}
+
+fn build_sized(
+    sockets: &Sockets,
+    waker: &Waker,
+    probe: Option<BorrowedFd<'_>>,
+    size: RingSize,
+) -> Result<Built, Refusal> {
+    let ring = create(size).map_err(Refusal::at("io_uring_setup"))?;
+    let submitter = ring.submitter();
+    let mut ports = Vec::new();
+    for id in sockets.layout().ids() {
+        let buffers = Refusal::at("the receive buffers");
+        let port = Port::new(sockets.role(id), size).map_err(buffers)?;
+        // SAFETY: the ports are kept beside the ring, which is closed before they are dropped.
+        let registered = unsafe { port.buffers.register(&submitter, id.0) };
+        registered.map_err(Refusal::at("the receive buffers"))?;
+        ports.push(port);
+    }
+    let files = files(sockets, waker, probe);
+    submitter
+        .register_files(&files)
+        .map_err(Refusal::at("registering sockets"))?;
+    submitter
+        .register_restrictions(&mut restrictions())
+        .map_err(Refusal::at("restricting the ring"))?;
+    submitter
+        .register_enable_rings()
+        .map_err(Refusal::at("enabling the ring"))?;
+    Ok(Built { ring, ports })
+}
+
+/// Leaves out one flag after the other until the kernel knows the rest: NO_SQARRAY came with 6.6,
+/// DEFER_TASKRUN with 6.1. Everything else is in 6.0, as is the multishot receive.
+fn create(size: RingSize) -> io::Result<IoUring> {
+    let mut result = Err(io::Error::from_raw_os_error(libc::EINVAL));
+    for (no_sqarray, defer) in [(true, true), (false, true), (false, false)] {
+        let mut builder = IoUring::builder();
+        builder
+            .setup_single_issuer()
+            .setup_submit_all()
+            .setup_r_disabled()
+            .setup_cqsize(size.completions)
+            .dontfork();
+        if defer {
+            builder.setup_defer_taskrun();
+        } else {
+            builder.setup_coop_taskrun();
+        }
+        if no_sqarray {
+            builder.setup_no_sqarray();
+        }
+        result = builder.build(size.submissions);
+        match &result {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            _ => break,
+        }
+    }
+    result
+}
+
+fn files(sockets: &Sockets, waker: &Waker, probe: Option<BorrowedFd<'_>>) -> Vec<RawFd> {
+    const EMPTY_SLOT: RawFd = -1;
+    let sockets = sockets.layout().ids().map(|id| sockets.fd(id));
+    let files = sockets.chain([Some(waker.as_fd()), probe]);
+    files
+        .map(|file| file.map_or(EMPTY_SLOT, |fd| fd.as_raw_fd()))
+        .collect()
+}
+
+/// Four kinds of requests, on registered files only; afterwards files can only be taken away or
+/// replaced. Whoever takes this process over cannot use its ring to open or connect anything.
+fn restrictions() -> Vec<Restriction> {
+    const FILES_UNREGISTER: u8 = 3;
+    const FILES_UPDATE: u8 = 6;
+    let fixed = Flags::FIXED_FILE.bits();
+    let operations = [
+        opcode::SendMsg::CODE,
+        opcode::RecvMsgMulti::CODE,
+        opcode::PollAdd::CODE,
+        opcode::AsyncCancel::CODE,
+    ];
+    let registrations = [FILES_UNREGISTER, FILES_UPDATE].map(Restriction::register_op);
+    let flags = [
+        Restriction::sqe_flags_required(fixed),
+        Restriction::sqe_flags_allowed(fixed | Flags::BUFFER_SELECT.bits()),
+    ];
+    let operations = operations.map(Restriction::sqe_op);
+    operations
+        .into_iter()
+        .chain(registrations)
+        .chain(flags)
+        .collect()
+}
