@@ -348,11 +348,12 @@ matrix! {
         let mut second = Conversation::with(&server);
         first.rrq("one", "octet", &[]);
         second.rrq("two", "octet", &[]);
-        for number in 0..5 {
-            first.expect_data(number + 1, &one[usize::from(number) * 512..][..512]);
-            second.expect_data(number + 1, &two[usize::from(number) * 512..][..512]);
-            first.ack(number + 1);
-            second.ack(number + 1);
+        for number in 1..=6_u16 {
+            let range = usize::from(number - 1) * 512..(usize::from(number) * 512).min(3000);
+            first.expect_data(number, &one[range.clone()]);
+            second.expect_data(number, &two[range]);
+            first.ack(number);
+            second.ack(number);
         }
         server.stop();
     }
