@@ -20,6 +20,8 @@ pub struct Fetch {
     ack_copies: usize,
     give_up: Duration,
     wraps_to: u16,
+    /// What to do once so many DATA packets are here, before the ACK.
+    interruption: Option<(usize, Box<dyn FnOnce()>)>,
 }
 
 /// What came.
@@ -61,6 +63,7 @@ impl Fetch {
             ack_copies: 1,
             give_up: Duration::from_secs(20),
             wraps_to: 0,
+            interruption: None,
         }
     }
 
@@ -74,6 +77,24 @@ impl Fetch {
     /// Sends every ACK so many times.
     pub fn ack_copies(mut self, copies: usize) -> Self {
         self.ack_copies = copies;
+        self
+    }
+
+    /// Calls `action` when `packets` DATA packets have come.
+    pub fn at(mut self, packets: usize, action: impl FnOnce() + 'static) -> Self {
+        self.interruption = Some((packets, Box::new(action)));
+        self
+    }
+
+    /// How long silence may last.
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.give_up = patience;
+        self
+    }
+
+    /// In netascii instead of octet; the data is what travelled.
+    pub fn netascii(mut self, name: &str, options: &[(&str, &str)]) -> Self {
+        self.request = packet::rrq(name, "netascii", options);
         self
     }
 
@@ -151,6 +172,13 @@ impl Fetch {
                 }
                 Packet::Data { block, payload } => {
                     fetched.packets += 1;
+                    if let Some((packets, action)) = self.interruption.take() {
+                        if fetched.packets == packets {
+                            action();
+                        } else {
+                            self.interruption = Some((packets, action));
+                        }
+                    }
                     assert!(payload.len() <= blksize, "never beyond blksize");
                     let last = payload.len() < blksize;
                     if block == expected {

@@ -19,6 +19,9 @@ use super::{Io, Netns, Setup};
 /// How long anything may take that the server does at once on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Lines of the server that a failed test shows.
+const LAST_WORDS: usize = 20;
+
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_ringboot");
 
@@ -210,7 +213,7 @@ impl Server {
             assert!(
                 Instant::now() < deadline,
                 "no ready line within {PATIENCE:?}:\n{}",
-                self.stderr()
+                self.last_words()
             );
         }
     }
@@ -239,6 +242,20 @@ impl Server {
         lines.iter().filter_map(|line| transfer(line)).collect()
     }
 
+    /// How many there are, without reading them.
+    pub fn transfer_count(&self) -> usize {
+        let lines = self.lines.lines.lock().expect("lines");
+        let ended = lines.iter().filter(|line| line.contains("\"outcome\":"));
+        ended.count()
+    }
+
+    /// The end of what the server said, for failures.
+    fn last_words(&self) -> String {
+        let lines = self.lines.lines.lock().expect("lines");
+        let from = lines.len().saturating_sub(LAST_WORDS);
+        lines[from..].join("\n")
+    }
+
     /// The log line of the transfer with this client; waits for it.
     pub fn transfer_with(&self, client: SocketAddr) -> Transfer {
         let client = client.to_string();
@@ -254,7 +271,7 @@ impl Server {
         let line = self.find_line(patience, |line| {
             transfer(line).is_some_and(|transfer| wanted(&transfer))
         });
-        let line = line.unwrap_or_else(|| panic!("no such transfer in\n{}", self.stderr()));
+        let line = line.unwrap_or_else(|| panic!("no such transfer in\n{}", self.last_words()));
         transfer(&line).expect("a transfer")
     }
 
@@ -323,7 +340,7 @@ impl Server {
             assert!(
                 Instant::now() < deadline,
                 "the server did not end within {patience:?}:\n{}",
-                self.stderr()
+                self.last_words()
             );
             thread::sleep(Duration::from_millis(5));
         };
@@ -347,10 +364,10 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if crashed && !thread::panicking() {
-            panic!("the server died during the test:\n{}", self.stderr());
+            panic!("the server died during the test:\n{}", self.last_words());
         }
         if thread::panicking() {
-            eprintln!("--- the server said:\n{}\n---", self.stderr());
+            eprintln!("--- the server said at last:\n{}\n---", self.last_words());
         }
     }
 }
