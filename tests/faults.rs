@@ -17,8 +17,10 @@ use support::packet::error;
 use support::server::PROGRAM;
 use support::{Conversation, Fetch, Root, Server, Setup, pattern};
 
+type Change = fn(&Path);
+
 /// Ways in which a file changes while it is read.
-const CHANGES: [(&str, fn(&Path)); 9] = [
+const CHANGES: [(&str, Change); 9] = [
     ("truncated to nothing", |path| truncate(path, 0)),
     ("truncated inside a page", |path| truncate(path, 50_123)),
     ("truncated before what was sent", |path| truncate(path, 700)),
@@ -59,7 +61,7 @@ fn fetch_through(
     server: &Server,
     path: PathBuf,
     how: &str,
-    change: fn(&Path),
+    change: Change,
     options: &[(&str, &str)],
 ) {
     fs::write(&path, pattern(LEN, 1)).unwrap();
