@@ -20,6 +20,8 @@ pub struct Fetch {
     ack_copies: usize,
     give_up: Duration,
     wraps_to: u16,
+    /// Bytes of the end to keep, for files that do not fit in memory.
+    tail: usize,
     /// What to do once so many DATA packets are here, before the ACK.
     interruption: Option<(usize, Box<dyn FnOnce()>)>,
 }
@@ -28,6 +30,8 @@ pub struct Fetch {
 #[derive(Debug)]
 pub struct Fetched {
     pub data: Vec<u8>,
+    /// Length of the whole, also when only its end was kept.
+    pub bytes: u64,
     pub oack: Vec<(String, String)>,
     /// DATA packets that arrived, resends included.
     pub packets: usize,
@@ -63,6 +67,7 @@ impl Fetch {
             ack_copies: 1,
             give_up: Duration::from_secs(20),
             wraps_to: 0,
+            tail: usize::MAX,
             interruption: None,
         }
     }
@@ -83,6 +88,12 @@ impl Fetch {
     /// Calls `action` when `packets` DATA packets have come.
     pub fn at(mut self, packets: usize, action: impl FnOnce() + 'static) -> Self {
         self.interruption = Some((packets, Box::new(action)));
+        self
+    }
+
+    /// Keeps only the last bytes.
+    pub const fn tail(mut self, bytes: usize) -> Self {
+        self.tail = bytes;
         self
     }
 
@@ -116,6 +127,7 @@ impl Fetch {
             .expect("a timeout");
         let mut fetched = Fetched {
             data: Vec::new(),
+            bytes: 0,
             oack: Vec::new(),
             packets: 0,
             lost: 0,
@@ -182,7 +194,12 @@ impl Fetch {
                     assert!(payload.len() <= blksize, "never beyond blksize");
                     let last = payload.len() < blksize;
                     if block == expected {
+                        fetched.bytes += payload.len() as u64;
                         fetched.data.extend_from_slice(&payload);
+                        if fetched.data.len() / 2 > self.tail {
+                            let surplus = fetched.data.len() - self.tail;
+                            fetched.data.drain(..surplus);
+                        }
                         expected = self.following(expected);
                         in_window += 1;
                     } else {
