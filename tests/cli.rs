@@ -389,10 +389,7 @@ fn auto_takes_what_works() {
         .lines()
         .find(|line| line.starts_with("ringboot: ready on "));
     let ready = ready.unwrap_or_else(|| panic!("a ready line: {said}"));
-    let wanted = if wants(Io::Uring) {
-        "io=uring"
-    } else {
-        "io=epoll"
-    };
-    assert!(ready.contains(wanted), "{ready}");
+    // Where io_uring is not to be tested, it may be there or not.
+    let works = ready.contains("io=uring") || !wants(Io::Uring) && ready.contains("io=epoll");
+    assert!(works, "{ready}");
 }
