@@ -10,7 +10,11 @@ use crate::transfer::Nanos;
 pub const RETRY_INITIAL: Nanos = Nanos::from_millis(250);
 
 /// Never resend sooner, however short the round trip: a client's own scheduling takes milliseconds.
-pub const RETRY_FLOOR: Nanos = Nanos::from_millis(5);
+pub const RETRY_FLOOR: Nanos = Nanos::from_millis(8);
+
+/// The floor doubles up to this for a client whose answer to a first sending came after the
+/// resend: emulated and busy machines pause for tens of milliseconds.
+pub const RETRY_FLOOR_MAX: Nanos = Nanos::from_millis(128);
 
 /// Never wait longer between resends, unless the client negotiated a longer `timeout`. Firmware
 /// gives up after 4 s to 25 s of silence, so a client that comes back must be met within that.
@@ -135,41 +139,70 @@ pub const RECEIVE_FAILURES: u32 = 10_000;
 
 // --- Files ---
 
-/// Bytes in a client's name. A request holds no more in practice (RFC 2347 bounds it at 512), and
-/// a path below the root must stay within the kernel's 4,096.
-pub const NAME_MAX: usize = 1_024;
+/// Bytes in a client's name. Firmware asks for names of a few dozen bytes and RFC 1350 requests
+/// fitted 512; longer ones are noise that should not cost a system call.
+pub const NAME_MAX: usize = 1024;
 
-/// Bytes between two slashes: what every Linux filesystem takes.
+/// Bytes in one component of a name: what every Linux file system takes.
 pub const COMPONENT_MAX: usize = 255;
 
-/// Symbolic links on one path, as in the kernel.
+/// Symbolic links followed for one name: the kernel's own MAXSYMLINKS, so that both ways of
+/// resolving a name give the same answers.
 pub const LINKS_MAX: usize = 40;
 
-/// How often openat2 is asked again when a rename raced with it.
-pub const OPEN_TRIES: usize = 8;
+/// How often one name is resolved anew when a rename raced with it. The kernel says EAGAIN only
+/// while renames go on, so a handful always did in tests with a thread that does nothing else.
+pub const RESOLVE_TRIES: usize = 16;
 
-/// What is loaded before the first block is sent; the kernel reads ahead from there.
-pub const IMAGE_WARM_BYTES: usize = 8 << 20;
+/// How often a file is read anew when it changed under the reading. More would only help a file
+/// that is written all the time, and that one has no content to serve.
+pub const COPY_TRIES: usize = 3;
 
-/// Netascii is for configuration files; the translated form is held in memory.
-pub const NETASCII_MAX: usize = 64 << 20;
+/// Bytes read from a file at a time while it is copied.
+pub const COPY_CHUNK: usize = 64 * 1024;
 
-/// Bytes read at a time for translation.
-pub const NETASCII_CHUNK: usize = 256 << 10;
+/// Bytes of one private copy (netascii, or a file that cannot be mapped). Netascii is for the
+/// configuration of switches; 64 MiB is far above any of them.
+pub const COPY_MAX: u64 = 64 * 1024 * 1024;
 
-/// How often a file that changes while it is translated is read again.
-pub const NETASCII_TRIES: usize = 3;
+/// Bytes of all private copies together: the memory that hostile netascii requests can claim.
+pub const COPIES_TOTAL_MAX: u64 = 256 * 1024 * 1024;
 
-/// Images kept after their last transfer, and for how long: a farm boots from a handful of files,
-/// and a deleted file's space must come back soon.
-pub const CATALOG_RECENT: usize = 64;
-pub const CATALOG_RECENT_FOR: Nanos = Nanos::from_secs(10);
+/// Bytes at an image's start whose pages are read and mapped before the first block is sent: all of
+/// a boot loader or kernel, and well below 1 ms when the page cache has them.
+pub const POPULATE_LEN: usize = 8 * 1024 * 1024;
 
-/// Threads that open files: one may hang on a slow disk while the other goes on.
-pub const FILE_THREADS: usize = 2;
+/// Bytes after those for which reading ahead is only started. Bounded, because one request for a
+/// disk image should not push every other file out of the page cache.
+pub const READ_AHEAD_LEN: usize = 64 * 1024 * 1024;
 
-/// Requests that wait for their file: a burst of thousands queues and is not refused.
-pub const FILE_QUEUE: usize = 65_536;
+/// Bytes of one call for that. The kernel cuts a call to the device's largest request and says
+/// nothing (one call for 64 MiB read 8); its smallest default is 128 KiB.
+pub const READ_AHEAD_STEP: usize = 128 * 1024;
 
-/// Requests answered with one look at the disk for each name.
-pub const FILE_BATCH: usize = 512;
+/// Images kept although no transfer uses them, so that machines that come one by one share a
+/// mapping. A farm boots from a dozen files; more would pin file descriptors for nothing.
+pub const KEPT_IMAGES: usize = 64;
+
+/// How long such an image is kept unused. A deleted file holds its disk space for so long.
+pub const KEPT_IDLE: crate::transfer::Nanos = crate::transfer::Nanos::from_secs(10);
+
+/// Bytes of a private copy that may be kept so; larger ones go with their last transfer.
+pub const KEPT_COPY_MAX: u64 = 1024 * 1024;
+
+/// Entries of the catalog before the first sweep for dead ones.
+pub const CATALOG_SWEEP_MIN: usize = 128;
+
+/// Threads that open files. One waits for a disk while the other serves what is in memory.
+pub const LOADER_THREADS: usize = 2;
+
+/// Requests waiting for those threads; about 1 MiB with usual names. Four bursts of 2,000.
+pub const LOADER_QUEUE: usize = 8192;
+
+/// Requests taken at once by a thread. Those for one file share one open, so a burst of 2,000 costs
+/// eight opens.
+pub const LOADER_BATCH: usize = 256;
+
+/// Different files among them: so few that the other thread finds work while this one waits for
+/// a disk, enough to share opens when machines ask for different files.
+pub const LOADER_BATCH_FILES: usize = 16;

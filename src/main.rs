@@ -1,6 +1,7 @@
 //! The program: reads the command line and hands over to the command.
 //! It never does a command's work.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -25,7 +26,7 @@ fn serve(args: &ServeArgs) -> ExitCode {
     match daemon::serve(&args.into()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ringboot: {error}");
+            let _ = writeln!(io::stderr(), "ringboot: {error}");
             ExitCode::FAILURE
         }
     }

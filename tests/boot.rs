@@ -36,7 +36,14 @@ fn boot(chain: &str) {
     let assets = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("boot-assets");
     let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boot/run");
     let output = Command::new(&run)
-        .args([chain, "--io", &io, "--ringboot", env!("CARGO_BIN_EXE_ringboot"), "--assets"])
+        .args([
+            chain,
+            "--io",
+            &io,
+            "--ringboot",
+            env!("CARGO_BIN_EXE_ringboot"),
+            "--assets",
+        ])
         .arg(assets)
         .output()
         .unwrap_or_else(|error| panic!("cannot run {}: {error}; it needs python3", run.display()));

@@ -8,7 +8,7 @@ mod threads;
 
 use core::fmt;
 use core::net::SocketAddr;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crossbeam::channel::{Receiver, unbounded};
@@ -112,7 +112,9 @@ fn listening(sockets: &[Sockets]) -> Vec<SocketAddr> {
 /// The contract of the command line: one line when ready. Scripts wait for it.
 fn announce(listening: &[SocketAddr], started: &Started) {
     let addresses: Vec<String> = listening.iter().map(ToString::to_string).collect();
-    eprintln!(
+    // Not `eprintln`, which panics when nobody reads.
+    let _ = writeln!(
+        io::stderr(),
         "ringboot: ready on {} io={} shards={}",
         addresses.join(","),
         started.io,

@@ -61,9 +61,9 @@ impl Crew {
         }
         let deliveries = addresses
             .iter()
-            .map(|address| Box::new(address.clone()) as Box<dyn Deliver>)
+            .map(|address| Arc::new(address.clone()) as Arc<dyn Deliver>)
             .collect();
-        let loader = Loader::start(root, deliveries)
+        let loader = Loader::start(Arc::new(root), deliveries)
             .map_err(|error| ServeError::System("start the file threads", error))?;
         let loader = Arc::new(loader);
 

@@ -68,6 +68,9 @@ pub struct Datagram<'a> {
     pub route: Route,
     /// Came to a socket that takes requests.
     pub listening: bool,
+    /// Came to a socket that carries transfers; both hold in single-port mode. An ACK that comes
+    /// to port 69 alone belongs to nobody: who does not know the data port is not the peer.
+    pub carries_data: bool,
     /// Largest block that the path to the sender carries in one piece; used for requests.
     pub max_blksize: u16,
     pub bytes: &'a [u8],
@@ -112,6 +115,11 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) {
         match decode(datagram.bytes) {
+            Ok(Packet::Ack { .. } | Packet::Data { .. } | Packet::Error { .. })
+                if !datagram.carries_data =>
+            {
+                self.counters.unknown_tid += 1;
+            }
             Ok(Packet::Ack { block }) => self.ack(now, &datagram.route, block, effects),
             Ok(Packet::Rrq(request)) if datagram.listening => {
                 self.read_request(now, datagram, &request, effects);
@@ -369,6 +377,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) {
         if let Some(tenant) = self.evict(ticket) {
+            if outcome == Outcome::Completed {
+                // A second copy of the last ACK is no stranger's: U-Boot takes ERROR 5 for it as
+                // a reason to start all over.
+                let hash = self.table.hasher().hash_one(tenant.route.peer.key());
+                self.strangers.note(hash, now);
+            }
             tenant.end(now, outcome, reason, None, effects);
         }
     }

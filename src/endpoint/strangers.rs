@@ -22,8 +22,7 @@ impl Strangers {
 
     /// Whether the stranger with this address hash may be answered now; if so it is noted.
     pub fn may_answer(&mut self, hash: u64, now: Nanos) -> bool {
-        let place = usize::try_from(hash % STRANGERS as u64).unwrap_or(0);
-        let Some(entry) = self.answered.get_mut(place) else {
+        let Some(entry) = self.entry(hash) else {
             return false;
         };
         // A place shared by two strangers answers at the same rate as for one, so that a flood
@@ -33,5 +32,17 @@ impl Strangers {
         }
         *entry = now;
         true
+    }
+
+    /// Counts the peer with this address hash as answered, so that it is left alone for a while.
+    pub fn note(&mut self, hash: u64, now: Nanos) {
+        if let Some(entry) = self.entry(hash) {
+            *entry = now;
+        }
+    }
+
+    fn entry(&mut self, hash: u64) -> Option<&mut Nanos> {
+        let place = usize::try_from(hash % STRANGERS as u64).unwrap_or(0);
+        self.answered.get_mut(place)
     }
 }

@@ -1,111 +1,226 @@
-//! The images in use, so that a thousand requests for one file share one mapping.
-//! It never answers from memory alone: every request opens its file and compares.
+//! Shares images between transfers of the same file.
+//! It never hands out an image of what the file was before: each open looks at the file first.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::copy::Budget;
 use super::error::OpenError;
-use super::identity::Identity;
+use super::identity::{Identity, Inode};
 use super::image::Image;
-use super::path::RelativePath;
-use super::root::Root;
-use crate::limits::{CATALOG_RECENT, CATALOG_RECENT_FOR};
+use crate::limits::{CATALOG_SWEEP_MIN, KEPT_COPY_MAX, KEPT_IDLE, KEPT_IMAGES};
 use crate::transfer::Nanos;
-use crate::wire::Mode;
 
-/// Images by inode and mode.
-#[derive(Debug)]
+/// The images in use, and a few that were used a moment ago.
+#[derive(Debug, Default)]
 pub struct Catalog {
-    root: Root,
     shelf: Mutex<Shelf>,
+    budget: Arc<Budget>,
+}
+
+impl Catalog {
+    /// The image of an open file. A file that was written to since its image was made gets a new
+    /// one; transfers of the former keep theirs and find out by [`Image::unchanged`].
+    ///
+    /// # Errors
+    /// When the file cannot be mapped or translated.
+    pub fn open(&self, file: File, netascii: bool, now: Nanos) -> Result<Arc<Image>, OpenError> {
+        let key = |identity: &Identity| Key {
+            inode: identity.inode,
+            netascii,
+        };
+        let identity = Identity::of(&file)?;
+        if let Some(image) = self.shelf().find(key(&identity), &identity, now) {
+            return Ok(image);
+        }
+        // Not under the lock: this may wait for a disk. Two threads may do it at once; the second
+        // one's image then replaces the first in the catalog, and both are right.
+        let image = Arc::new(if netascii {
+            Image::netascii(&file, &self.budget)?
+        } else {
+            Image::octet(file, &self.budget)?
+        });
+        let dropped = self.shelf().insert(key(image.identity()), &image, now);
+        // Not under the lock either: this unmaps.
+        drop(dropped);
+        Ok(image)
+    }
+
+    /// Lets go of images that nobody has used for a while. Answers whether any are still kept, so
+    /// that the caller knows whether to come again.
+    pub fn expire(&self, now: Nanos) -> bool {
+        let mut shelf = self.shelf();
+        let dropped = shelf.expire(now);
+        let any = !shelf.kept.is_empty();
+        drop(shelf);
+        drop(dropped);
+        any
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Nothing in here is left half done by a panic.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    inode: Inode,
+    netascii: bool,
 }
 
 #[derive(Debug, Default)]
 struct Shelf {
-    known: HashMap<Key, (Identity, Weak<Image>)>,
-    /// Kept for a moment though nobody uses them: machines that come one by one share, too.
-    recent: Vec<(Nanos, Arc<Image>)>,
+    images: HashMap<Key, Weak<Image>>,
+    kept: Vec<Kept>,
+    /// Number of entries at which dead ones are looked for.
+    sweep_at: usize,
 }
 
-/// Device, inode, and whether it is the netascii form.
-type Key = (u64, u64, bool);
+/// An image held so that it outlives its transfers for a moment.
+#[derive(Debug)]
+struct Kept {
+    key: Key,
+    image: Arc<Image>,
+    /// When it was last asked for or seen in use.
+    used: Nanos,
+}
 
-impl Catalog {
-    pub fn new(root: Root) -> Self {
-        Self {
-            root,
-            shelf: Mutex::new(Shelf::default()),
-        }
-    }
-
-    /// Opens a client's name.
-    pub fn open(&self, name: &[u8], mode: Mode, now: Nanos) -> Result<Arc<Image>, OpenError> {
-        let path = RelativePath::parse(name)?;
-        let (file, identity) = self.root.open_file(&path)?;
-        let netascii = mode == Mode::Netascii;
-        let (device, inode) = identity.inode();
-        let key = (device, inode, netascii);
-        if let Some(image) = self.shelf().find(key, &identity, now) {
-            return Ok(image);
-        }
-        // Not under the lock: this may wait for the disk. Two threads that both come here make
-        // two images of one file, which costs a mapping and nothing else.
-        let image = Arc::new(if netascii {
-            Image::translate(&file)?
-        } else {
-            Image::map(file, identity)?
-        });
-        self.shelf().keep(key, identity, &image, now);
-        Ok(image)
-    }
-
-    /// Lets go of what was kept for a moment, when the moment is over.
-    pub fn tidy(&self, now: Nanos) {
-        self.shelf().tidy(now);
-    }
-
-    /// Whether anything is kept that [`tidy`](Self::tidy) will let go.
-    pub fn needs_tidying(&self) -> bool {
-        !self.shelf().recent.is_empty()
-    }
-
-    fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+impl Kept {
+    fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.image) == 1
     }
 }
 
 impl Shelf {
     fn find(&mut self, key: Key, identity: &Identity, now: Nanos) -> Option<Arc<Image>> {
-        let (known, image) = self.known.get(&key)?;
-        if known != identity {
+        let image = self.images.get(&key)?.upgrade()?;
+        if image.identity() != identity {
             return None;
         }
-        let image = image.upgrade()?;
-        self.touch(&image, now);
+        if let Some(kept) = self.kept.iter_mut().find(|kept| kept.key == key) {
+            kept.used = now;
+        }
         Some(image)
     }
 
-    fn keep(&mut self, key: Key, identity: Identity, image: &Arc<Image>, now: Nanos) {
-        // Entries of images that are gone leave when a new one comes.
-        self.known.retain(|_, (_, image)| image.strong_count() > 0);
-        self.known.insert(key, (identity, Arc::downgrade(image)));
-        self.touch(image, now);
+    /// Answers with images to be dropped outside the lock.
+    fn insert(&mut self, key: Key, image: &Arc<Image>, now: Nanos) -> Vec<Arc<Image>> {
+        self.sweep();
+        self.images.insert(key, Arc::downgrade(image));
+        let mut dropped = self.expire(now);
+        dropped.extend(self.release(|kept| kept.key == key));
+        if image.copied_bytes() <= KEPT_COPY_MAX {
+            if self.kept.len() >= KEPT_IMAGES {
+                dropped.extend(self.release_oldest());
+            }
+            self.kept.push(Kept {
+                key,
+                image: Arc::clone(image),
+                used: now,
+            });
+        }
+        dropped
     }
 
-    fn touch(&mut self, image: &Arc<Image>, now: Nanos) {
-        self.recent
-            .retain(|(_, recent)| !Arc::ptr_eq(recent, image));
-        self.recent.push((now, Arc::clone(image)));
-        if self.recent.len() > CATALOG_RECENT {
-            self.recent.remove(0);
+    fn expire(&mut self, now: Nanos) -> Vec<Arc<Image>> {
+        for kept in &mut self.kept {
+            // In use is not idle: the mapping of a long transfer should not come down on its
+            // shard's thread.
+            if !kept.is_idle() {
+                kept.used = now;
+            }
         }
+        self.release(|kept| now - kept.used >= KEPT_IDLE)
     }
 
-    fn tidy(&mut self, now: Nanos) {
-        self.recent
-            .retain(|(used, _)| now - *used < CATALOG_RECENT_FOR);
-        if self.recent.is_empty() {
-            self.known.retain(|_, (_, image)| image.strong_count() > 0);
+    fn release(&mut self, which: impl Fn(&Kept) -> bool) -> Vec<Arc<Image>> {
+        self.kept
+            .extract_if(.., |kept| which(kept))
+            .map(|kept| kept.image)
+            .collect()
+    }
+
+    fn release_oldest(&mut self) -> Option<Arc<Image>> {
+        let oldest = (0..self.kept.len()).min_by_key(|&at| self.kept[at].used)?;
+        Some(self.kept.swap_remove(oldest).image)
+    }
+
+    /// Removes dead entries once the table has doubled since the last time, so that each insertion
+    /// pays for a few.
+    fn sweep(&mut self) {
+        if self.images.len() >= self.sweep_at {
+            self.images.retain(|_, image| image.strong_count() > 0);
+            self.sweep_at = (self.images.len() * 2).max(CATALOG_SWEEP_MIN);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn machines_that_come_one_by_one_share_an_image_for_a_moment() {
+        let (dir, catalog) = (TempDir::new().expect("a directory"), Catalog::default());
+        let ask = |now| open(&dir, "kernel", b"content", &catalog, now);
+        let first = Arc::downgrade(&ask(Nanos::ZERO));
+        let second = ask(Nanos::from_secs(9));
+        assert!(Weak::ptr_eq(&first, &Arc::downgrade(&second)));
+
+        // In use: not idle, however long it takes.
+        assert!(catalog.expire(Nanos::from_secs(100)));
+        drop(second);
+        assert!(catalog.expire(Nanos::from_secs(109)));
+        assert!(!catalog.expire(Nanos::from_secs(110)));
+        assert!(first.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_file_written_in_place_gets_a_new_image() {
+        let (dir, catalog) = (TempDir::new().expect("a directory"), Catalog::default());
+        let old = open(&dir, "kernel", b"old", &catalog, Nanos::ZERO);
+        fs::write(dir.path().join("kernel"), b"newer").expect("written");
+        let new = open(&dir, "kernel", b"newer", &catalog, Nanos::ZERO);
+        assert!(!Arc::ptr_eq(&old, &new));
+        assert_eq!((old.size(), old.unchanged()), (3, false));
+        assert_eq!((new.size(), new.unchanged()), (5, true));
+        assert_eq!(catalog.shelf().kept.len(), 1, "the old one is not kept");
+    }
+
+    #[test]
+    fn octet_and_netascii_are_two_images() {
+        let (dir, catalog) = (TempDir::new().expect("a directory"), Catalog::default());
+        let octet = open(&dir, "startup.cfg", b"a\n", &catalog, Nanos::ZERO);
+        let file = File::open(dir.path().join("startup.cfg")).expect("opened");
+        let netascii = catalog.open(file, true, Nanos::ZERO).expect("an image");
+        assert_eq!((octet.size(), netascii.size()), (2, 3));
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_remembered_are_bounded() {
+        let (dir, catalog) = (TempDir::new().expect("a directory"), Catalog::default());
+        for number in 0..2_000 {
+            open(&dir, &format!("{number}"), b"x", &catalog, Nanos(number));
+        }
+        let shelf = catalog.shelf();
+        assert_eq!(shelf.kept.len(), KEPT_IMAGES);
+        assert!(shelf.images.len() <= 2 * CATALOG_SWEEP_MIN.max(KEPT_IMAGES));
+        let oldest = shelf.kept.iter().map(|kept| kept.used).min();
+        assert_eq!(oldest, Some(Nanos(2_000 - KEPT_IMAGES as u64)));
+    }
+
+    fn open(dir: &TempDir, name: &str, is: &[u8], catalog: &Catalog, now: Nanos) -> Arc<Image> {
+        let path = dir.path().join(name);
+        if !path.exists() {
+            fs::write(&path, is).expect("written");
+        }
+        let file = File::open(path).expect("opened");
+        catalog.open(file, false, now).expect("an image")
     }
 }

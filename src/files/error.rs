@@ -1,56 +1,80 @@
-//! Why a file is not served: the words for the client and those for the operator.
-//! It never tells a client where the root is.
+//! Why a name did not become an image: what the client reads and what the operator reads.
+//! It never tells a client a path or anything else about this machine.
 
 use core::fmt;
-use std::io;
-use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use crate::wire::ErrorCode;
 
-/// A request's file cannot be opened. Cheap to clone: many requests may share one failure.
-#[derive(Debug, Clone)]
+/// Why a file is not served. Copied to every transfer that asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenError {
     NotFound,
-    /// The name leads out of the root, or the file may not be read.
+    /// It may exist, but not for clients; the reason is for the operator.
     Denied(&'static str),
-    /// A directory, device, FIFO or socket.
+    /// A directory, a pipe, a device, a socket.
     NotRegular,
-    /// Empty, too long, or with a NUL.
-    InvalidName(&'static str),
-    /// Too large to be translated to netascii.
+    /// No file can have this name; the reason is for the operator.
+    NameInvalid(&'static str),
+    /// More than we copy (netascii). Files that are mapped know no such bound.
     TooLarge,
-    /// Written to while it was read for translation.
+    /// Somebody wrote to the file each time it was read.
     Changing,
-    Io(Arc<io::Error>),
+    /// Too many bytes of copies in use by others.
+    Busy,
+    Io(Errno),
 }
 
 impl OpenError {
-    /// The code for the client (RFC 1350, appendix).
+    /// The code of the ERROR packet.
     #[must_use]
-    pub const fn error_code(&self) -> ErrorCode {
+    pub const fn error_code(self) -> ErrorCode {
         match self {
             Self::NotFound => ErrorCode::NOT_FOUND,
-            Self::Denied(_) | Self::NotRegular | Self::InvalidName(_) => {
+            Self::Denied(_) | Self::NotRegular | Self::NameInvalid(_) => {
                 ErrorCode::ACCESS_VIOLATION
             }
-            Self::TooLarge | Self::Changing | Self::Io(_) => ErrorCode::NOT_DEFINED,
+            Self::TooLarge | Self::Changing | Self::Busy | Self::Io(_) => ErrorCode::NOT_DEFINED,
         }
     }
 
-    /// The text for the client.
+    /// The text of the ERROR packet.
     #[must_use]
-    pub const fn client_text(&self) -> &'static str {
+    pub const fn client_text(self) -> &'static str {
         match self {
             Self::NotFound => "File not found",
             Self::Denied(_) => "Access violation",
             Self::NotRegular => "Not a regular file",
-            Self::InvalidName(_) => "Invalid file name",
-            Self::TooLarge => "File too large for netascii; use octet",
-            Self::Changing => "The file is being written; ask again",
-            Self::Io(_) => "The server cannot open the file now",
+            Self::NameInvalid(_) => "Invalid file name",
+            Self::TooLarge => "File too large for netascii",
+            Self::Changing => "File is being changed, try again",
+            Self::Busy => "Server is busy, try again",
+            Self::Io(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => {
+                "Server cannot open the file now, try again"
+            }
+            Self::Io(_) => "Server cannot read the file",
         }
+    }
+}
+
+impl From<Errno> for OpenError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // A file system with shorter names than ours has no file of that name either.
+            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => Self::NotFound,
+            Errno::ACCESS | Errno::PERM => Self::Denied("no permission"),
+            Errno::XDEV => Self::Denied("leads outside the root"),
+            Errno::LOOP => Self::Denied("too many symbolic links"),
+            Errno::ISDIR | Errno::NXIO => Self::NotRegular,
+            other => Self::Io(other),
+        }
+    }
+}
+
+impl From<std::io::Error> for OpenError {
+    fn from(error: std::io::Error) -> Self {
+        Errno::from_io_error(&error).unwrap_or(Errno::IO).into()
     }
 }
 
@@ -58,34 +82,14 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => f.write_str("no such file"),
-            Self::Denied(why) | Self::InvalidName(why) => f.write_str(why),
+            Self::Denied(reason) | Self::NameInvalid(reason) => f.write_str(reason),
             Self::NotRegular => f.write_str("not a regular file"),
-            Self::TooLarge => f.write_str("too large for netascii"),
+            Self::TooLarge => f.write_str("too large to be copied or translated"),
             Self::Changing => f.write_str("changed while it was read"),
-            Self::Io(error) => error.fmt(f),
+            Self::Busy => f.write_str("too much memory in translated files"),
+            Self::Io(errno) => write!(f, "{errno}"),
         }
     }
 }
 
 impl core::error::Error for OpenError {}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(Arc::new(error))
-    }
-}
-
-impl From<Errno> for OpenError {
-    fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::NOENT | Errno::NOTDIR => Self::NotFound,
-            Errno::ACCESS | Errno::PERM => Self::Denied("the server may not read the file"),
-            Errno::XDEV => Self::Denied("the name leads out of the root"),
-            Errno::LOOP => Self::Denied("too many symbolic links, or a link to a process"),
-            Errno::NAMETOOLONG => Self::InvalidName("the name is too long"),
-            // What opening a socket, or a device without a driver, says.
-            Errno::NXIO | Errno::NODEV | Errno::ISDIR => Self::NotRegular,
-            other => Self::from(io::Error::from(other)),
-        }
-    }
-}

@@ -1,66 +1,75 @@
-//! What makes a file the same file: inode, size and times.
-//! It never looks at content.
+//! What tells one state of a file from another: the answer of one fstat.
+//! It never reads content.
 
 use std::os::fd::AsFd;
 
-use rustix::fs::{FileType, Stat, fstat};
+use rustix::fs::{Stat, fstat};
+use rustix::io::Errno;
 
-use super::error::OpenError;
-
-/// One fstat of an open file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+/// A file and the state of its content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) inode: Inode,
+    pub(super) size: u64,
     links: u64,
+    modified: Stamp,
+    changed: Stamp,
+}
+
+/// A file, whatever is in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Inode {
+    device: u64,
+    number: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Stamp {
+    secs: i64,
+    nanos: i64,
 }
 
 impl Identity {
-    /// The identity of a regular file.
-    pub fn of(file: impl AsFd) -> Result<Self, OpenError> {
-        let stat = fstat(file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(OpenError::NotRegular);
-        }
-        Ok(Self::read(&stat))
+    pub(super) fn of(file: impl AsFd) -> Result<Self, Errno> {
+        fstat(file).map(|stat| Self::from_stat(&stat))
+    }
+
+    /// Whether `later`, of the same open file, has the content that this one had.
+    ///
+    /// A write moves the modification time; only setting it back by hand hides that, which moves
+    /// the change time. So does chmod, and moving the file to another name: these are taken for
+    /// writes, because a transfer too many that starts again costs less than a mixed file, and
+    /// tools that copy in place and then restore the time do exist (`cp -p`, `rsync --inplace`).
+    ///
+    /// Where the number of links differs, the change time says only that: the file was deleted,
+    /// replaced by a rename, or linked elsewhere, and its bytes are still the old ones.
+    pub(super) fn same_content(&self, later: &Self) -> bool {
+        self.inode == later.inode
+            && self.size == later.size
+            && self.modified == later.modified
+            && (self.changed == later.changed || self.links != later.links)
     }
 
     #[expect(
         clippy::unnecessary_cast,
-        reason = "the fields' types differ between architectures"
+        reason = "the types of these fields differ between architectures"
     )]
-    fn read(stat: &Stat) -> Self {
+    fn from_stat(stat: &Stat) -> Self {
         Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            inode: Inode {
+                device: stat.st_dev as u64,
+                number: stat.st_ino as u64,
+            },
+            size: stat.st_size as u64,
             links: stat.st_nlink as u64,
+            modified: Stamp {
+                secs: stat.st_mtime as i64,
+                nanos: stat.st_mtime_nsec as i64,
+            },
+            changed: Stamp {
+                secs: stat.st_ctime as i64,
+                nanos: stat.st_ctime_nsec as i64,
+            },
         }
-    }
-
-    pub const fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// What a file is shared by.
-    pub const fn inode(&self) -> (u64, u64) {
-        (self.device, self.inode)
-    }
-
-    /// Whether a file that was `self` still has the same content as `now` says.
-    ///
-    /// Deletion, and replacement by rename, change the number of links and with it ctime, but not
-    /// the content. A ctime that moves alone may be a write whose mtime was set back (or a chmod,
-    /// which we take for one: an ERROR is better than a mixture).
-    pub fn same_content(&self, now: &Self) -> bool {
-        self.inode() == now.inode()
-            && self.size == now.size
-            && self.modified == now.modified
-            && (self.changed == now.changed || self.links != now.links)
     }
 }

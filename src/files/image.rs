@@ -2,142 +2,148 @@
 //! It never lets our own code read the mapping: only the kernel does, so truncation is an error
 //! code and not a signal.
 
+use core::fmt;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
-use memmap2::{Advice, Mmap, MmapOptions};
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use rustix::io::Errno;
 
+use super::copy::{Budget, Copied};
 use super::error::OpenError;
 use super::identity::Identity;
-use crate::limits::{IMAGE_WARM_BYTES, NETASCII_CHUNK, NETASCII_MAX, NETASCII_TRIES};
+use crate::limits::{POPULATE_LEN, READ_AHEAD_LEN, READ_AHEAD_STEP};
 use crate::wire::netascii;
 
-/// Bytes that clients receive.
+/// What a client receives of a file, in octet mode or in netascii.
 #[derive(Debug)]
 pub struct Image {
+    identity: Identity,
     content: Content,
-    size: u64,
 }
 
-#[derive(Debug)]
 enum Content {
-    Mapped {
-        map: Mmap,
-        file: File,
-        identity: Identity,
-    },
-    /// An empty file cannot be mapped.
-    Empty { file: File, identity: Identity },
-    /// A copy of our own: the netascii form of a file.
-    Owned(Vec<u8>),
+    /// The file stays open to be asked whether it is still the same.
+    Mapped { map: MmapRaw, file: File },
+    /// Nobody else can change these bytes.
+    Owned(Copied),
 }
 
 impl Image {
-    /// Maps an open regular file and brings its beginning into memory.
-    ///
-    /// # Errors
-    /// When the kernel refuses the mapping.
-    pub fn map(file: File, identity: Identity) -> Result<Self, OpenError> {
-        let size = identity.size();
-        if size == 0 {
-            return Ok(Self {
-                content: Content::Empty { file, identity },
-                size,
-            });
-        }
-        // SAFETY: `Mmap` derefs to bytes that another process may change or truncate under us.
-        // Nothing here does deref it: the mapping is private to this module, which hands out
-        // addresses for the kernel to read, and the kernel answers EFAULT for missing pages.
-        let map = unsafe { MmapOptions::new().map(&file) }?;
-        warm(&map);
-        Ok(Self {
-            content: Content::Mapped {
-                map,
-                file,
-                identity,
-            },
-            size,
-        })
-    }
-
-    /// Reads a file and translates it to netascii. Read by `pread`, never through a mapping.
-    ///
-    /// # Errors
-    /// When the file is too large for that, or does not stand still.
-    pub fn translate(file: &File) -> Result<Self, OpenError> {
-        for _ in 0..NETASCII_TRIES {
-            let before = Identity::of(file)?;
-            let text = read_netascii(file)?;
-            if Identity::of(file)?.same_content(&before) {
-                return Ok(Self::from_bytes(text));
-            }
-        }
-        Err(OpenError::Changing)
-    }
-
-    /// An image of bytes in memory.
+    /// Takes bytes that are in no file.
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self {
-            size: bytes.len() as u64,
-            content: Content::Owned(bytes),
+            identity: Identity::default(),
+            content: Content::Owned(Copied::free(bytes)),
         }
+    }
+
+    /// Maps `file` and brings its first part into memory, which may wait for a disk.
+    pub(super) fn octet(file: File, budget: &Arc<Budget>) -> Result<Self, OpenError> {
+        let identity = Identity::of(&file)?;
+        if identity.size == 0 {
+            // There is nothing to map, and mmap says EINVAL.
+            let content = Content::Owned(Copied::free(Vec::new()));
+            return Ok(Self { identity, content });
+        }
+        let size = usize::try_from(identity.size).map_err(|_| OpenError::TooLarge)?;
+        match MmapOptions::new().len(size).map_raw_read_only(&file) {
+            Ok(map) => {
+                warm(&map);
+                let content = Content::Mapped { map, file };
+                Ok(Self { identity, content })
+            }
+            // Some FUSE file systems cannot share a mapping.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NODEV) => {
+                Self::copied(&file, |chunk, out| out.extend_from_slice(chunk), budget)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Translates `file`, which is read as a whole.
+    pub(super) fn netascii(file: &File, budget: &Arc<Budget>) -> Result<Self, OpenError> {
+        Self::copied(file, netascii::encode, budget)
     }
 
     /// Bytes that a client receives.
     #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.size
+    pub fn size(&self) -> u64 {
+        match &self.content {
+            Content::Mapped { .. } => self.identity.size,
+            Content::Owned(copied) => copied.bytes.len() as u64,
+        }
     }
 
     /// Address of the byte at `offset`, for the kernel alone. Valid for `size() - offset` bytes as
-    /// long as the image lives; the pages behind it may be gone when the file was truncated.
+    /// long as the image lives; the pages behind it may be gone when the file was truncated. An
+    /// offset past the end counts as the end.
     #[must_use]
     pub fn address(&self, offset: u64) -> *const u8 {
         let start = match &self.content {
             Content::Mapped { map, .. } => map.as_ptr(),
-            Content::Owned(bytes) => bytes.as_ptr(),
-            Content::Empty { .. } => core::ptr::null(),
+            Content::Owned(copied) => copied.bytes.as_ptr(),
         };
-        start.wrapping_add(usize::try_from(offset).unwrap_or(usize::MAX))
+        // The size fitted an address space when the image was made, so this never cuts a number.
+        start.wrapping_add(offset.min(self.size()) as usize)
     }
 
-    /// Whether the file on disk is still the one that was opened (one fstat).
+    /// Whether the file on disk still has the content that was opened (one fstat). A file deleted
+    /// or replaced by a rename has: its old bytes are served to the end.
     #[must_use]
     pub fn unchanged(&self) -> bool {
         match &self.content {
-            Content::Mapped { file, identity, .. } | Content::Empty { file, identity } => {
-                Identity::of(file).is_ok_and(|now| identity.same_content(&now))
+            Content::Mapped { file, .. } => {
+                Identity::of(file).is_ok_and(|now| self.identity.same_content(&now))
             }
             Content::Owned(_) => true,
         }
     }
-}
 
-/// Loads the beginning now, on this thread, and asks for the rest: the first blocks of a transfer
-/// must not make its shard wait for the disk.
-fn warm(map: &Mmap) {
-    let first = map.len().min(IMAGE_WARM_BYTES);
-    // Both are hints. A file that shrank meanwhile fails them and will be noticed when it is sent.
-    let _ = map.advise_range(Advice::PopulateRead, 0, first);
-    if first < map.len() {
-        let _ = map.advise_range(Advice::WillNeed, first, map.len() - first);
+    pub(super) const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Memory of our own, beside the page cache.
+    pub(super) fn copied_bytes(&self) -> u64 {
+        match &self.content {
+            Content::Mapped { .. } => 0,
+            Content::Owned(copied) => copied.bytes.len() as u64,
+        }
+    }
+
+    fn copied(
+        file: &File,
+        translate: super::copy::Translate,
+        budget: &Arc<Budget>,
+    ) -> Result<Self, OpenError> {
+        let (copied, identity) = Copied::read(file, translate, budget)?;
+        let content = Content::Owned(copied);
+        Ok(Self { identity, content })
     }
 }
 
-fn read_netascii(file: &File) -> Result<Vec<u8>, OpenError> {
-    let mut text = Vec::new();
-    let mut chunk = vec![0; NETASCII_CHUNK];
-    let mut offset = 0;
-    loop {
-        let count = file.read_at(&mut chunk, offset)?;
-        if count == 0 {
-            return Ok(text);
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mapped { map, file } => write!(f, "Mapped({} bytes, {file:?})", map.len()),
+            Self::Owned(copied) => write!(f, "Owned({} bytes)", copied.bytes.len()),
         }
-        netascii::encode(chunk.get(..count).unwrap_or_default(), &mut text);
-        if text.len() > NETASCII_MAX {
-            return Err(OpenError::TooLarge);
+    }
+}
+
+/// Brings pages in here, on the loader's thread, so that a shard's first sends do not wait for the
+/// disk. Neither call is needed for correctness: a file that shrank meanwhile says EFAULT, a kernel
+/// before 5.14 EINVAL, and the transfer finds out by itself.
+fn warm(map: &MmapRaw) {
+    let populated = map.len().min(POPULATE_LEN);
+    let _ = map.advise_range(Advice::PopulateRead, 0, populated);
+    let end = map.len().min(populated + READ_AHEAD_LEN);
+    for start in (populated..end).step_by(READ_AHEAD_STEP) {
+        let step = READ_AHEAD_STEP.min(end - start);
+        if map.advise_range(Advice::WillNeed, start, step).is_err() {
+            return;
         }
-        offset += count as u64;
     }
 }

@@ -1,10 +1,9 @@
 //! The threads that open files for the shards.
-//! It never makes a shard wait: a full queue is said at once.
+//! They never make a shard wait: a full queue is the asker's answer.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
@@ -14,126 +13,269 @@ use super::image::Image;
 use super::root::Root;
 use crate::clock;
 use crate::endpoint::Ticket;
-use crate::limits::{CATALOG_RECENT_FOR, FILE_BATCH, FILE_QUEUE, FILE_THREADS};
+use crate::limits::{
+    KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE, LOADER_THREADS, NAME_MAX,
+};
 use crate::wire::Mode;
 
-/// A file to open for a transfer of a shard.
+/// A file that a transfer waits for.
 #[derive(Debug)]
 pub struct Job {
-    pub shard: usize,
-    pub ticket: Ticket,
-    /// The client's name as it came.
-    pub name: Box<[u8]>,
-    pub mode: Mode,
+    shard: usize,
+    ticket: Ticket,
+    name: Box<[u8]>,
+    netascii: bool,
+}
+
+impl Job {
+    /// `shard` is the place of the asker's [`Deliver`]. A mode that is not netascii means octet.
+    #[must_use]
+    pub fn new(shard: usize, ticket: Ticket, name: &[u8], mode: Mode) -> Self {
+        // One byte more than allowed is refused as surely as sixty thousand more, and waits in
+        // less memory.
+        let name = &name[..name.len().min(NAME_MAX + 1)];
+        Self {
+            shard,
+            ticket,
+            name: name.into(),
+            netascii: mode == Mode::Netascii,
+        }
+    }
+
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        self.ticket
+    }
 }
 
 /// The answer to a [`Job`].
 #[derive(Debug)]
 pub struct Opened {
     pub ticket: Ticket,
-    pub result: Answer,
+    pub result: Result<Arc<Image>, OpenError>,
 }
 
-type Answer = Result<Arc<Image>, OpenError>;
-
-/// Where a shard's answers go.
+/// Where a shard takes its answers.
 pub trait Deliver: Send + Sync {
-    /// Puts an answer where the shard will find it. Does not wait.
+    /// Puts an answer where the shard will find it.
     fn deliver(&self, opened: Opened);
 
-    /// Tells the shard that answers lie there; once for a batch.
+    /// Tells the shard to look. Comes once after a number of answers.
     fn wake(&self);
 }
 
-/// The queue to the file threads. They end when it is dropped.
+/// The running threads. Dropping it answers what was asked, then ends them.
 #[derive(Debug)]
 pub struct Loader {
-    jobs: Sender<Job>,
+    /// Gone only while dropping.
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Loader {
-    /// Starts the threads; `shards` are the shards' letter boxes by number.
+    /// Starts the threads; `shards` are the receivers of answers by number.
     ///
     /// # Errors
-    /// When a thread cannot be started.
-    pub fn start(root: Root, shards: Vec<Box<dyn Deliver>>) -> io::Result<Self> {
-        let (jobs, queue) = bounded(FILE_QUEUE);
-        let desk = Arc::new(Desk {
-            catalog: Catalog::new(root),
-            shards,
-        });
-        for _ in 0..FILE_THREADS {
-            let (desk, queue) = (Arc::clone(&desk), queue.clone());
-            thread::Builder::new()
-                .name("ringboot-files".into())
-                .spawn(move || desk.work(&queue))?;
+    /// When the system gives no thread.
+    pub fn start(root: Arc<Root>, shards: Vec<Arc<dyn Deliver>>) -> io::Result<Self> {
+        let (sender, jobs) = bounded(LOADER_QUEUE);
+        let mut loader = Self {
+            jobs: Some(sender),
+            threads: Vec::with_capacity(LOADER_THREADS),
+        };
+        let catalog = Arc::new(Catalog::default());
+        let shards: Arc<[_]> = shards.into();
+        for _ in 0..LOADER_THREADS {
+            let worker = Worker {
+                root: Arc::clone(&root),
+                catalog: Arc::clone(&catalog),
+                shards: Arc::clone(&shards),
+                jobs: jobs.clone(),
+            };
+            let named = thread::Builder::new().name("ringboot-files".to_owned());
+            loader.threads.push(named.spawn(move || worker.run())?);
         }
-        Ok(Self { jobs })
+        Ok(loader)
     }
 
-    /// Queues a job.
+    /// Asks for a file and never waits.
     ///
     /// # Errors
-    /// Gives it back when the queue is full.
+    /// Hands the job back when too many wait already.
     pub fn submit(&self, job: Job) -> Result<(), Job> {
-        self.jobs.try_send(job).map_err(TrySendError::into_inner)
+        match &self.jobs {
+            Some(jobs) => jobs.try_send(job).map_err(TrySendError::into_inner),
+            None => Err(job),
+        }
     }
 }
 
-struct Desk {
-    catalog: Catalog,
-    shards: Vec<Box<dyn Deliver>>,
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            // A panic has been told by the process's panic hook.
+            let _ = thread.join();
+        }
+    }
 }
 
-impl Desk {
-    fn work(&self, queue: &Receiver<Job>) {
-        let mut batch = Vec::with_capacity(FILE_BATCH);
-        loop {
-            match self.next(queue) {
-                Ok(job) => batch.push(job),
-                Err(RecvTimeoutError::Timeout) => {
-                    self.catalog.tidy(clock::now());
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
+struct Worker {
+    root: Arc<Root>,
+    catalog: Arc<Catalog>,
+    shards: Arc<[Arc<dyn Deliver>]>,
+    jobs: Receiver<Job>,
+}
+
+impl Worker {
+    fn run(self) {
+        let mut batch = Batch::default();
+        while let Some(job) = self.next() {
+            batch.collect(job, &self.jobs);
+            for group in batch.groups.drain(..) {
+                self.answer(group);
             }
-            batch.extend(queue.try_iter().take(FILE_BATCH - 1));
-            self.open_all(&mut batch);
         }
     }
 
-    fn next(&self, queue: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
-        if self.catalog.needs_tidying() {
-            queue.recv_timeout(CATALOG_RECENT_FOR.to_duration())
-        } else {
-            queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+    /// Waits for a job; meanwhile lets go of images that are no longer wanted.
+    fn next(&self) -> Option<Job> {
+        while self.catalog.expire(clock::now()) {
+            match self.jobs.recv_timeout(KEPT_IDLE.to_duration() / 2) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
         }
+        self.jobs.recv().ok()
     }
 
-    /// Opens each name of the batch once. All were asked for before, so one look at the disk
-    /// answers them all as truly as one for each would.
-    fn open_all(&self, batch: &mut Vec<Job>) {
-        let now = clock::now();
-        let mut opened: HashMap<(Box<[u8]>, Mode), Answer> = HashMap::new();
-        let mut woken = vec![false; self.shards.len()];
-        for job in batch.drain(..) {
-            let result = opened
-                .entry((job.name, job.mode))
-                .or_insert_with_key(|(name, mode)| self.catalog.open(name, *mode, now))
-                .clone();
-            let Some(shard) = self.shards.get(job.shard) else {
+    /// Opens the group's file once for all who asked, tells them, and wakes each shard once.
+    fn answer(&self, group: Group) {
+        let result = self.open(&group);
+        let mut asked = vec![false; self.shards.len()];
+        for (shard, ticket) in group.askers {
+            let Some(deliver) = self.shards.get(shard) else {
+                debug_assert!(false, "a job from shard {shard}, which does not exist");
                 continue;
             };
-            shard.deliver(Opened {
-                ticket: job.ticket,
-                result,
-            });
-            if let Some(flag) = woken.get_mut(job.shard) {
-                *flag = true;
+            let result = result.clone();
+            deliver.deliver(Opened { ticket, result });
+            asked[shard] = true;
+        }
+        for (deliver, _) in self.shards.iter().zip(asked).filter(|(_, asked)| *asked) {
+            deliver.wake();
+        }
+    }
+
+    fn open(&self, group: &Group) -> Result<Arc<Image>, OpenError> {
+        let file = self.root.open_named(&group.name)?;
+        self.catalog.open(file, group.netascii, clock::now())
+    }
+}
+
+/// Jobs taken together. All were asked before the first of their files is opened, so one open
+/// answers each of a group as exactly as its own would.
+#[derive(Default)]
+struct Batch {
+    groups: Vec<Group>,
+}
+
+struct Group {
+    name: Box<[u8]>,
+    netascii: bool,
+    askers: Vec<(usize, Ticket)>,
+}
+
+impl Batch {
+    fn collect(&mut self, first: Job, more: &Receiver<Job>) {
+        self.add(first);
+        for _ in 1..LOADER_BATCH {
+            if self.groups.len() >= LOADER_BATCH_FILES {
+                break;
+            }
+            match more.try_recv() {
+                Ok(job) => self.add(job),
+                Err(_) => break,
             }
         }
-        for (shard, _) in self.shards.iter().zip(woken).filter(|(_, woken)| *woken) {
-            shard.wake();
+    }
+
+    fn add(&mut self, job: Job) {
+        let asker = (job.shard, job.ticket);
+        let same = |group: &&mut Group| group.netascii == job.netascii && group.name == job.name;
+        match self.groups.iter_mut().find(same) {
+            Some(group) => group.askers.push(asker),
+            None => self.groups.push(Group {
+                name: job.name,
+                netascii: job.netascii,
+                askers: vec![asker],
+            }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_for_one_file_is_one_group() {
+        let (sender, jobs) = bounded(LOADER_QUEUE);
+        for slot in 0..2_000 {
+            sender
+                .send(job(slot, b"kernel", Mode::Octet))
+                .expect("sent");
+        }
+        let mut opens = 0;
+        while let Ok(first) = jobs.try_recv() {
+            let mut batch = Batch::default();
+            batch.collect(first, &jobs);
+            opens += batch.groups.len();
+        }
+        assert_eq!(opens, 2_000_usize.div_ceil(LOADER_BATCH));
+    }
+
+    #[test]
+    fn mode_and_name_tell_groups_apart() {
+        let mut batch = Batch::default();
+        batch.add(job(1, b"a", Mode::Octet));
+        batch.add(job(2, b"b", Mode::Octet));
+        batch.add(job(3, b"a", Mode::Netascii));
+        batch.add(job(4, b"a", Mode::Octet));
+        let sizes: Vec<_> = batch
+            .groups
+            .iter()
+            .map(|group| group.askers.len())
+            .collect();
+        assert_eq!(sizes, [2, 1, 1]);
+    }
+
+    #[test]
+    fn a_batch_leaves_different_files_to_the_other_thread() {
+        let (sender, jobs) = bounded(LOADER_QUEUE);
+        for slot in 0..100_u32 {
+            let name = slot.to_string();
+            sender
+                .send(job(slot, name.as_bytes(), Mode::Octet))
+                .expect("sent");
+        }
+        let mut batch = Batch::default();
+        batch.collect(job(0, b"first", Mode::Octet), &jobs);
+        assert_eq!(batch.groups.len(), LOADER_BATCH_FILES);
+    }
+
+    #[test]
+    fn a_giant_name_waits_in_little_memory() {
+        let job = job(0, &[b'a'; 60_000], Mode::Octet);
+        assert_eq!(job.name.len(), NAME_MAX + 1);
+    }
+
+    fn job(slot: u32, name: &[u8], mode: Mode) -> Job {
+        let ticket = Ticket {
+            slot,
+            generation: 0,
+        };
+        Job::new(0, ticket, name, mode)
     }
 }

@@ -2,7 +2,9 @@
 //! It never runs on a shard's thread: opening may wait for a disk.
 
 mod catalog;
+mod copy;
 mod error;
+mod escape;
 mod identity;
 mod image;
 mod loader;
@@ -10,8 +12,10 @@ mod path;
 mod root;
 mod walk;
 
+pub use catalog::Catalog;
 pub use error::OpenError;
+pub use escape::Escaped;
 pub use image::Image;
 pub use loader::{Deliver, Job, Loader, Opened};
-pub use path::RelativePath;
-pub use root::{Root, RootError};
+pub use path::RelPath;
+pub use root::{Resolver, Root, RootError};

@@ -1,120 +1,166 @@
 //! A client's name as a path below the root.
-//! It never asks the disk; that the path stays inside is for the kernel to enforce.
+//! It never asks the disk, and what it lets through is still confined by the resolver.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use core::fmt;
+use std::ffi::{CStr, CString};
 
 use super::error::OpenError;
+use super::escape::Escaped;
 use crate::limits::{COMPONENT_MAX, NAME_MAX};
 
-/// A path of plain components: relative, without `.`, `..` or empty ones.
+/// A relative path of ordinary components: no `..`, no `.`, no leading or doubled slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RelativePath {
-    bytes: Vec<u8>,
-}
+pub struct RelPath(CString);
 
-impl RelativePath {
-    /// Reads a client's name. Backslashes are slashes (Windows), leading ones mean the root.
+impl RelPath {
+    /// Reads a client's name. `/`, `\` and any number of them mean the same; a leading one means
+    /// the root, as `tftpd -s` taught the world.
     ///
     /// # Errors
-    /// When no file below a root can have that name.
+    /// When no served file can have this name.
     pub fn parse(name: &[u8]) -> Result<Self, OpenError> {
+        if name.is_empty() {
+            return Err(OpenError::NameInvalid("empty name"));
+        }
         if name.len() > NAME_MAX {
-            return Err(OpenError::InvalidName("the name is too long"));
+            return Err(OpenError::NameInvalid("name too long"));
         }
-        if name.contains(&0) {
-            return Err(OpenError::InvalidName("the name contains a NUL"));
+        let mut path = Vec::with_capacity(name.len() + 1);
+        for component in name.split(|&byte| is_slash(byte)) {
+            push(component, &mut path)?;
         }
-        let mut bytes = Vec::with_capacity(name.len());
-        for component in name.split(|byte| matches!(byte, b'/' | b'\\')) {
-            match component {
-                b"" | b"." => continue,
-                b".." => return Err(OpenError::Denied("the name contains \"..\"")),
-                long if long.len() > COMPONENT_MAX => {
-                    return Err(OpenError::InvalidName("the name is too long"));
-                }
-                _ => {}
-            }
-            if !bytes.is_empty() {
-                bytes.push(b'/');
-            }
-            bytes.extend_from_slice(component);
-        }
-        if bytes.is_empty() {
-            return Err(OpenError::InvalidName("the name is empty"));
-        }
-        if name.ends_with(b"/") || name.ends_with(b"\\") {
+        // A name that ends in a slash or a dot asks for a directory.
+        let last = name.rsplit(|&byte| is_slash(byte)).next();
+        if path.is_empty() || matches!(last, None | Some(b"" | b".")) {
             return Err(OpenError::NotRegular);
         }
-        Ok(Self { bytes })
+        match CString::new(path) {
+            Ok(path) => Ok(Self(path)),
+            Err(_) => Err(OpenError::NameInvalid("NUL in the name")),
+        }
     }
 
-    /// The path without the 0xff bytes that old Intel ROMs copy from the end of their DHCP
-    /// options; none when it has no such bytes.
+    /// The name without the 0xff bytes at its end, if there are any. Old Intel boot ROMs take the
+    /// end mark of the DHCP options for a part of the file's name.
     #[must_use]
-    pub fn without_trailing_junk(&self) -> Option<Self> {
-        let end = self.bytes.iter().rposition(|&byte| byte != 0xff)? + 1;
-        (end < self.bytes.len()).then(|| Self {
-            bytes: self.bytes.iter().copied().take(end).collect(),
-        })
+    pub fn without_end_mark(&self) -> Option<Self> {
+        let bytes = self.0.to_bytes();
+        let end = bytes.iter().rposition(|&byte| byte != 0xff)? + 1;
+        if end == bytes.len() {
+            return None;
+        }
+        Self::parse(&bytes[..end]).ok()
     }
 
-    #[must_use]
-    pub fn as_path(&self) -> &Path {
-        Path::new(OsStr::from_bytes(&self.bytes))
+    pub(super) fn as_c_str(&self) -> &CStr {
+        &self.0
     }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Escaped(self.0.to_bytes()).fmt(f)
+    }
+}
+
+fn push(component: &[u8], path: &mut Vec<u8>) -> Result<(), OpenError> {
+    match component {
+        b"" | b"." => return Ok(()),
+        // No client needs it, and resolving it by text is wrong behind a symbolic link.
+        b".." => return Err(OpenError::Denied("`..` in the name")),
+        long if long.len() > COMPONENT_MAX => {
+            return Err(OpenError::NameInvalid("a part of the name is too long"));
+        }
+        _ => {}
+    }
+    if !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(component);
+    Ok(())
+}
+
+const fn is_slash(byte: u8) -> bool {
+    matches!(byte, b'/' | b'\\')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(name: &[u8]) -> Option<String> {
-        let path = RelativePath::parse(name).ok()?;
-        Some(String::from_utf8_lossy(&path.bytes).into_owned())
-    }
-
     #[test]
-    fn slashes_and_backslashes_lead_to_the_root() {
+    fn every_spelling_of_a_path_is_one_path() {
         for name in [
-            &b"boot/x"[..],
-            b"/boot/x",
-            b"//boot//x",
-            b"\\boot\\x",
-            b"./boot/./x",
-            b"\\\\boot/x",
+            "a/b.c",
+            "/a/b.c",
+            "//a//b.c",
+            r"\a\b.c",
+            r"a\/b.c",
+            "./a/./b.c",
+            r".\a\.\b.c",
         ] {
-            assert_eq!(parse(name).as_deref(), Some("boot/x"), "{name:?}");
-        }
-        assert_eq!(parse(b"C:\\x").as_deref(), Some("C:/x"));
-        assert_eq!(parse(b"...").as_deref(), Some("..."));
-    }
-
-    #[test]
-    fn names_that_no_served_file_has_are_refused() {
-        for name in [
-            &b""[..],
-            b"/",
-            b".",
-            b"..",
-            b"../x",
-            b"a/../x",
-            b"a\\..\\x",
-            b"x/",
-            b"x\0y",
-            &[b'a'; 256],
-            &[b'/'; NAME_MAX + 1],
-        ] {
-            assert_eq!(parse(name), None, "{name:?}");
+            let path = RelPath::parse(name.as_bytes()).expect("a path");
+            assert_eq!(path.as_c_str(), c"a/b.c", "{name}");
         }
     }
 
     #[test]
-    fn trailing_dhcp_end_bytes_can_be_dropped() {
-        let path = RelativePath::parse(b"pxelinux.0\xff\xff").expect("a path");
-        let clean = path.without_trailing_junk().expect("junk");
-        assert_eq!(clean.as_path(), Path::new("pxelinux.0"));
-        assert_eq!(clean.without_trailing_junk(), None);
+    fn dot_dot_is_refused_in_every_spelling_and_dots_are_names() {
+        for name in [
+            "..",
+            "../a",
+            "/../a",
+            "a/../b",
+            r"..\a",
+            r"a\..\..\b",
+            "a/..",
+            "./../x",
+        ] {
+            let refused = RelPath::parse(name.as_bytes());
+            assert_eq!(
+                refused,
+                Err(OpenError::Denied("`..` in the name")),
+                "{name}"
+            );
+        }
+        for name in [
+            "....//a",
+            ".../a",
+            "..a",
+            "a..",
+            "%2e%2e/a",
+            "\u{2025}/a",
+            "C:/a",
+        ] {
+            assert!(RelPath::parse(name.as_bytes()).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_no_file_can_have_are_refused() {
+        let invalid = |name: &[u8]| matches!(RelPath::parse(name), Err(OpenError::NameInvalid(_)));
+        assert!(invalid(b""));
+        assert!(invalid(b"a\0b"));
+        assert!(invalid(&[b'a'; COMPONENT_MAX + 1]));
+        assert!(!invalid(&[b'a'; COMPONENT_MAX]));
+        assert!(invalid(&b"a/".repeat(NAME_MAX / 2 + 1)));
+        assert!(invalid(&[b'/'; 65_000]));
+        for name in ["/", "//", ".", "./", "a/", r"a\", "a/."] {
+            let refused = RelPath::parse(name.as_bytes());
+            assert_eq!(refused, Err(OpenError::NotRegular), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_end_mark_comes_off_and_nothing_else() {
+        let shorter = |name: &[u8]| RelPath::parse(name).expect("a path").without_end_mark();
+        assert_eq!(
+            shorter(b"pxelinux.0\xff\xff"),
+            RelPath::parse(b"pxelinux.0").ok()
+        );
+        assert_eq!(shorter(b"pxelinux.0"), None);
+        assert_eq!(shorter(b"a\xffb"), None);
+        assert_eq!(shorter(b"\xff"), None);
+        assert_eq!(shorter(b"a/\xff"), None);
     }
 }

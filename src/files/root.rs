@@ -1,149 +1,169 @@
-//! The directory that is served. Opening a name is confined to it by the kernel (openat2).
-//! It never trusts string cleaning alone.
+//! The directory that is served: opens regular files below it and nothing else.
+//! It never trusts a path's text: the kernel, or a walk that never leaves, decides what is below.
 
 use core::fmt;
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat, openat2};
 use rustix::io::Errno;
 
 use super::error::OpenError;
-use super::identity::Identity;
-use super::path::RelativePath;
+use super::path::RelPath;
 use super::walk;
-use crate::limits::OPEN_TRIES;
+use crate::limits::RESOLVE_TRIES;
 
-/// Opening must neither wait (FIFOs) nor do anything else than open (terminals).
-pub(super) const OPEN_FLAGS: OFlags = OFlags::RDONLY
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY);
+/// How names are resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolver {
+    /// The kernel confines each name in one call.
+    Openat2,
+    /// Component by component, for kernels and sandboxes without openat2.
+    Walk,
+}
 
-/// An open directory to serve from.
+/// The open root directory.
 #[derive(Debug)]
 pub struct Root {
-    directory: OwnedFd,
-    /// openat2 is missing, or seccomp does not know it.
-    walks: AtomicBool,
+    dir: OwnedFd,
+    resolver: Resolver,
 }
-
-/// Why a directory cannot be served.
-#[derive(Debug)]
-pub struct RootError {
-    path: PathBuf,
-    error: io::Error,
-}
-
-impl fmt::Display for RootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
-        match self.error.kind() {
-            io::ErrorKind::NotFound => {
-                write!(
-                    f,
-                    "cannot serve {path}: there is no such directory; create it or correct --root"
-                )
-            }
-            io::ErrorKind::NotADirectory => {
-                write!(
-                    f,
-                    "cannot serve {path}: not a directory; --root takes the directory that holds the files"
-                )
-            }
-            io::ErrorKind::PermissionDenied => {
-                write!(
-                    f,
-                    "cannot serve {path}: permission denied; let this user read and enter it"
-                )
-            }
-            _ => write!(f, "cannot serve {path}: {}", self.error),
-        }
-    }
-}
-
-impl core::error::Error for RootError {}
 
 impl Root {
-    /// Opens the directory to serve.
+    /// Opens the directory to serve and finds out how names can be resolved here.
     ///
     /// # Errors
-    /// When it is missing, no directory, or may not be read and entered.
+    /// When it is missing, no directory, or closed to us.
     pub fn open(path: &Path) -> Result<Self, RootError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fail = |error| RootError {
-            path: path.to_owned(),
-            error,
+        let fail = |errno| RootError::new(path, errno);
+        let dir = open_dir(path).map_err(fail)?;
+        let resolver = match openat2(&dir, c".", OPEN_DIR, Mode::empty(), BENEATH) {
+            Ok(_) => Resolver::Openat2,
+            // Old kernels say ENOSYS; seccomp profiles older than the call say EPERM.
+            Err(Errno::NOSYS | Errno::PERM) => Resolver::Walk,
+            Err(errno) => return Err(fail(errno)),
         };
-        let directory = open(path, flags, Mode::empty()).map_err(|errno| fail(errno.into()))?;
-        // Readable is not enough: without search permission nothing below it opens.
-        rustix::fs::accessat(
-            &directory,
-            ".",
-            rustix::fs::Access::READ_OK | rustix::fs::Access::EXEC_OK,
-            rustix::fs::AtFlags::empty(),
-        )
-        .map_err(|errno| fail(errno.into()))?;
-        Ok(Self {
-            directory,
-            walks: AtomicBool::new(false),
-        })
+        Self::checked(dir, resolver).map_err(fail)
     }
 
-    /// Opens a regular file below the root.
+    /// Opens the directory with a resolver of the caller's choice.
     ///
     /// # Errors
-    /// When there is none that may be served by that name.
-    pub fn open_file(&self, path: &RelativePath) -> Result<(File, Identity), OpenError> {
-        match self.open_exactly(path) {
-            Err(OpenError::NotFound) => match path.without_trailing_junk() {
-                Some(clean) => self.open_exactly(&clean),
+    /// As [`Root::open`].
+    pub fn open_with(path: &Path, resolver: Resolver) -> Result<Self, RootError> {
+        open_dir(path)
+            .and_then(|dir| Self::checked(dir, resolver))
+            .map_err(|errno| RootError::new(path, errno))
+    }
+
+    #[must_use]
+    pub const fn resolver(&self) -> Resolver {
+        self.resolver
+    }
+
+    /// Opens the client's file; the name without an end mark is tried when the exact one is missing.
+    ///
+    /// # Errors
+    /// When there is no such regular file below the root, or it cannot be read.
+    pub fn open_named(&self, name: &[u8]) -> Result<File, OpenError> {
+        let path = RelPath::parse(name)?;
+        match self.open_file(&path) {
+            Err(OpenError::NotFound) => match path.without_end_mark() {
+                Some(shorter) => self.open_file(&shorter),
                 None => Err(OpenError::NotFound),
             },
             result => result,
         }
     }
 
-    /// Uses the walk even where openat2 works, so that both can be compared.
-    #[cfg(test)]
-    pub(super) fn walk_always(&self) {
-        self.walks.store(true, Ordering::Relaxed);
-    }
-
-    fn open_exactly(&self, path: &RelativePath) -> Result<(File, Identity), OpenError> {
-        let fd = if self.walks.load(Ordering::Relaxed) {
-            walk::open_beneath(self.directory.as_fd(), path.as_path())?
-        } else {
-            self.open_confined(path)?
-        };
-        let identity = Identity::of(&fd)?;
-        Ok((File::from(fd), identity))
-    }
-
-    fn open_confined(&self, path: &RelativePath) -> Result<OwnedFd, OpenError> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        for _ in 0..OPEN_TRIES {
-            match openat2(
-                &self.directory,
-                path.as_path(),
-                OPEN_FLAGS,
-                Mode::empty(),
-                resolve,
-            ) {
-                // A rename raced with the resolution, so the kernel could not be sure.
-                Err(Errno::AGAIN) => {}
-                // Old kernels lack it; some seccomp profiles refuse what they do not know. A file
-                // that really may not be opened says EACCES.
-                Err(Errno::NOSYS | Errno::PERM) => {
-                    self.walks.store(true, Ordering::Relaxed);
-                    return walk::open_beneath(self.directory.as_fd(), path.as_path());
-                }
-                result => return Ok(result?),
+    /// Opens a regular file below the root for reading. Symbolic links are followed as long as they
+    /// stay below the root.
+    ///
+    /// # Errors
+    /// When there is no such regular file, or it cannot be read.
+    pub fn open_file(&self, path: &RelPath) -> Result<File, OpenError> {
+        for _ in 0..RESOLVE_TRIES {
+            match self.try_open(path) {
+                Err(OpenError::Io(Errno::AGAIN | Errno::INTR)) => {}
+                result => return result,
             }
         }
-        Err(OpenError::Changing)
+        Err(OpenError::Io(Errno::AGAIN))
+    }
+
+    fn try_open(&self, path: &RelPath) -> Result<File, OpenError> {
+        // Opening a pipe or a device can have effects of its own, so first look without opening.
+        check_regular(&self.resolve(path, LOOK)?)?;
+        let file = self.resolve(path, READ)?;
+        // It may be another one by now.
+        check_regular(&file)?;
+        Ok(File::from(file))
+    }
+
+    fn resolve(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        match self.resolver {
+            Resolver::Openat2 => openat2(&self.dir, path.as_c_str(), flags, Mode::empty(), BENEATH),
+            Resolver::Walk => walk::open(&self.dir, path.as_c_str(), flags),
+        }
+    }
+
+    fn checked(dir: OwnedFd, resolver: Resolver) -> Result<Self, Errno> {
+        // Fails without the right to search the directory; to list it is not needed.
+        openat(&dir, c".", OPEN_DIR, Mode::empty())?;
+        Ok(Self { dir, resolver })
     }
 }
+
+/// Why a directory cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootError {
+    path: PathBuf,
+    errno: Errno,
+}
+
+impl RootError {
+    fn new(path: &Path, errno: Errno) -> Self {
+        Self {
+            path: path.to_owned(),
+            errno,
+        }
+    }
+}
+
+impl fmt::Display for RootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.errno {
+            Errno::NOENT => write!(f, "the root {path} does not exist"),
+            Errno::NOTDIR => write!(f, "the root {path} is not a directory"),
+            Errno::ACCESS => write!(f, "no permission to enter the root {path}"),
+            errno => write!(f, "cannot open the root {path}: {errno}"),
+        }
+    }
+}
+
+impl core::error::Error for RootError {}
+
+fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
+    open(path, OPEN_DIR, Mode::empty())
+}
+
+fn check_regular(fd: &OwnedFd) -> Result<(), OpenError> {
+    match FileType::from_raw_mode(fstat(fd)?.st_mode) {
+        FileType::RegularFile => Ok(()),
+        _ => Err(OpenError::NotRegular),
+    }
+}
+
+const OPEN_DIR: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+/// Never waits for a pipe's writer, never takes a terminal.
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);

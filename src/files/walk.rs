@@ -1,82 +1,120 @@
-//! Opens a path below a directory where openat2 is missing: component by component, following
-//! symbolic links by hand. It never lets the kernel follow one.
+//! Resolves a path below a directory by hand, where the kernel has no openat2.
+//! It never lets the kernel follow a link or a `..`: each step opens one plain component.
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
-use super::error::OpenError;
-use super::root::OPEN_FLAGS;
 use crate::limits::LINKS_MAX;
 
-const OUTSIDE: OpenError = OpenError::Denied("the name leads out of the root");
-
-/// Opens `path` as openat2 with RESOLVE_BENEATH would.
-///
-/// Each directory on the way is held open, so that `..` in a link goes back to where the walk
-/// really came from, whatever is renamed meanwhile.
-pub fn open_beneath(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, OpenError> {
-    let mut todo: VecDeque<OsString> = components(path.as_os_str());
-    let mut trail: Vec<OwnedFd> = Vec::new();
-    let mut links = 0;
-    while let Some(name) = todo.pop_front() {
-        if name == ".." {
-            trail.pop().ok_or(OUTSIDE)?;
-            continue;
+/// Opens `path` below `root` as openat2 does with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS.
+/// A magic link reads as an absolute target or as the name of nothing, so it leads nowhere.
+pub(super) fn open(root: &OwnedFd, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut walk = Walk {
+        root: root.as_fd(),
+        parents: Vec::new(),
+        pending: VecDeque::new(),
+        links: 0,
+    };
+    walk.queue(path.to_bytes())?;
+    while let Some(component) = walk.pending.pop_front() {
+        if let Some(found) = walk.step(&component, flags)? {
+            return Ok(found);
         }
-        let here = trail.last().map_or(root, std::os::fd::AsFd::as_fd);
-        let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let found = openat(here, name.as_os_str(), look, Mode::empty())?;
+    }
+    // The path ended in a directory: in `.` or `..`, by way of a link.
+    openat(
+        walk.current(),
+        c".",
+        flags | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )
+}
+
+struct Walk<'a> {
+    root: BorrowedFd<'a>,
+    /// Directories entered below the root. `..` goes back to the one that we came from, wherever
+    /// it has been moved since.
+    parents: Vec<OwnedFd>,
+    pending: VecDeque<CString>,
+    links: usize,
+}
+
+impl Walk<'_> {
+    fn current(&self) -> BorrowedFd<'_> {
+        self.parents.last().map_or(self.root, AsFd::as_fd)
+    }
+
+    /// Takes one component; the answer is the file if that was the last one.
+    fn step(&mut self, component: &CStr, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
+        match component.to_bytes() {
+            b"." => Ok(None),
+            b".." => match self.parents.pop() {
+                Some(_) => Ok(None),
+                None => Err(Errno::XDEV),
+            },
+            _ => self.enter(component, flags),
+        }
+    }
+
+    fn enter(&mut self, name: &CStr, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
+        let found = openat(self.current(), name, LOOK, Mode::empty())?;
         match FileType::from_raw_mode(fstat(&found)?.st_mode) {
-            FileType::Symlink => {
-                links += 1;
-                if links > LINKS_MAX {
-                    return Err(Errno::LOOP.into());
-                }
-                follow(&found, &mut todo)?;
+            FileType::Symlink => self.follow(&found).map(|()| None),
+            _ if self.pending.is_empty() => self.finish(name, found, flags).map(Some),
+            FileType::Directory => {
+                self.parents.push(found);
+                Ok(None)
             }
-            FileType::Directory => trail.push(found),
-            FileType::RegularFile if todo.is_empty() => return reopen(here, &name, &found),
-            FileType::RegularFile => return Err(OpenError::NotFound),
-            _ => return Err(OpenError::NotRegular),
+            _ => Err(Errno::NOTDIR),
         }
     }
-    Err(OpenError::NotRegular)
+
+    fn follow(&mut self, link: &OwnedFd) -> Result<(), Errno> {
+        self.links += 1;
+        if self.links > LINKS_MAX {
+            return Err(Errno::LOOP);
+        }
+        let target = readlinkat(link, c"", Vec::new())?;
+        self.queue(target.to_bytes())
+    }
+
+    /// Puts the components of `path` before those that wait.
+    fn queue(&mut self, path: &[u8]) -> Result<(), Errno> {
+        if path.first() == Some(&b'/') {
+            return Err(Errno::XDEV);
+        }
+        // A slash at the end asks for a directory, and so does a dot.
+        if path.last() == Some(&b'/') {
+            self.pending.push_front(c".".to_owned());
+        }
+        for component in path.rsplit(|&byte| byte == b'/') {
+            if !component.is_empty() {
+                let component = CString::new(component).map_err(|_| Errno::INVAL)?;
+                self.pending.push_front(component);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, name: &CStr, found: OwnedFd, flags: OFlags) -> Result<OwnedFd, Errno> {
+        if flags.contains(OFlags::PATH) {
+            return Ok(found);
+        }
+        match openat(
+            self.current(),
+            name,
+            flags | OFlags::NOFOLLOW,
+            Mode::empty(),
+        ) {
+            // It was no link a moment ago: somebody renames, so the walk starts again.
+            Err(Errno::LOOP) => Err(Errno::AGAIN),
+            result => result,
+        }
+    }
 }
 
-/// Puts a link's target in front of what is left to walk.
-fn follow(link: &OwnedFd, todo: &mut VecDeque<OsString>) -> Result<(), OpenError> {
-    let target = readlinkat(link, "", Vec::new())?;
-    let target = OsStr::from_bytes(target.to_bytes());
-    if Path::new(target).is_absolute() {
-        return Err(OUTSIDE);
-    }
-    for component in components(target).into_iter().rev() {
-        todo.push_front(component);
-    }
-    Ok(())
-}
-
-/// Opens for reading what was looked at, and makes sure that it is the same file.
-fn reopen(here: BorrowedFd<'_>, name: &OsStr, seen: &OwnedFd) -> Result<OwnedFd, OpenError> {
-    let flags = OPEN_FLAGS | OFlags::NOFOLLOW;
-    let file = openat(here, name, flags, Mode::empty())?;
-    let (before, after) = (fstat(seen)?, fstat(&file)?);
-    if (before.st_dev, before.st_ino) != (after.st_dev, after.st_ino) {
-        return Err(OpenError::Changing);
-    }
-    Ok(file)
-}
-
-fn components(path: &OsStr) -> VecDeque<OsString> {
-    path.as_bytes()
-        .split(|&byte| byte == b'/')
-        .filter(|part| !part.is_empty() && *part != b".")
-        .map(|part| OsString::from_vec(part.to_vec()))
-        .collect()
-}
+const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);

@@ -25,6 +25,8 @@ pub fn init(format: Format) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        // A log that nobody reads any more must not end the server.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     let json = match format {
         Format::Auto => !terminal,

@@ -31,12 +31,7 @@ impl Effects for Outside {
     }
 
     fn open(&mut self, request: OpenRequest<'_>) -> bool {
-        let job = Job {
-            shard: self.shard,
-            ticket: request.ticket,
-            name: request.name.into(),
-            mode: request.mode,
-        };
+        let job = Job::new(self.shard, request.ticket, request.name, request.mode);
         self.loader.submit(job).is_ok()
     }
 

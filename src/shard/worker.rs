@@ -215,6 +215,7 @@ impl Desk {
                     socket,
                 },
                 listening: false,
+                carries_data: true,
                 max_blksize: 0,
                 bytes,
             });
@@ -231,6 +232,7 @@ impl Desk {
         Some(Datagram {
             route,
             listening: self.sockets.is_listener(socket),
+            carries_data: self.sockets.is_data(socket),
             max_blksize: self.max_blksize(now, arrival.ifindex, peer),
             bytes,
         })

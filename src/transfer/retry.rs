@@ -2,9 +2,9 @@
 //! It never sends; it answers how long to wait.
 
 use super::time::Nanos;
-use crate::limits::{RETRY_CEILING, RETRY_FLOOR, RETRY_INITIAL};
+use crate::limits::{RETRY_CEILING, RETRY_FLOOR, RETRY_FLOOR_MAX, RETRY_INITIAL};
 
-/// Round-trip estimate of one transfer, in microseconds; 20 bytes.
+/// Round-trip estimate of one transfer, in microseconds; 24 bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
     /// Smoothed round trip; 0 before the first sample.
@@ -13,6 +13,7 @@ pub struct Retry {
     /// The shortest round trip seen: nothing that comes sooner can be an answer.
     shortest: u32,
     ceiling: u32,
+    floor: u32,
     /// Doublings since the last progress.
     backoff: u8,
 }
@@ -26,6 +27,7 @@ impl Retry {
             variation: 0,
             shortest: 0,
             ceiling: to_micros(ceiling),
+            floor: to_micros(RETRY_FLOOR),
             backoff: 0,
         }
     }
@@ -53,7 +55,7 @@ impl Retry {
             RETRY_INITIAL
         } else {
             let micros = u64::from(self.smoothed) + 4 * u64::from(self.variation);
-            Nanos::from_micros(micros).max(RETRY_FLOOR)
+            Nanos::from_micros(micros.max(u64::from(self.floor)))
         };
         base.times(1 << self.backoff.min(16))
             .min(Nanos::from_micros(u64::from(self.ceiling)))
@@ -62,6 +64,11 @@ impl Retry {
     /// Whether an acknowledgement that came `elapsed` after a flight is too early to answer it.
     pub fn too_early(&self, elapsed: Nanos) -> bool {
         elapsed < Nanos::from_micros(u64::from(self.shortest / 2))
+    }
+
+    /// The last resend was for nothing: the answer to the first sending was under way.
+    pub fn resent_too_soon(&mut self) {
+        self.floor = (self.floor * 2).min(to_micros(RETRY_FLOOR_MAX));
     }
 
     pub const fn back_off(&mut self) {

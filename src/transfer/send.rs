@@ -49,6 +49,8 @@ pub struct ReadTransfer {
     proven: bool,
     /// The newest flight was sent once, so that its answer is a sample (Karn).
     clean: bool,
+    /// The flight before the newest was sent once, so that no echo of it is on the way.
+    settled: bool,
     /// The gap behind `acked` was filled already: more ACKs for it change nothing.
     gap_filled: bool,
 }
@@ -72,6 +74,7 @@ impl ReadTransfer {
             awaiting_oack: oack,
             proven: false,
             clean: true,
+            settled: true,
             gap_filled: false,
         }
     }
@@ -130,6 +133,11 @@ impl ReadTransfer {
         if self.terms.windowsize == 1 || self.gap_filled || self.retry.too_early(elapsed) {
             return Step::Nothing;
         }
+        // EDK2 answers every block that it has already with this ACK. After a resend such echoes
+        // are no gaps; to take them for some would resend the next window, and so for ever.
+        if !self.clean || !self.settled {
+            return Step::Nothing;
+        }
         self.fill_gap(now)
     }
 
@@ -138,6 +146,9 @@ impl ReadTransfer {
         let elapsed = now - self.flight_at;
         self.acked = block;
         self.gap_filled = false;
+        if !self.clean && self.tries > 0 && self.retry.too_early(elapsed) {
+            self.retry.resent_too_soon();
+        }
         self.clean &= whole;
         self.note_progress(now);
         if block == self.last_block() {
@@ -186,6 +197,7 @@ impl ReadTransfer {
 
     fn note_flight(&mut self, now: Nanos, clean: bool) {
         self.flight_at = now;
+        self.settled = self.clean;
         self.clean = clean;
         self.gap_filled = false;
         self.deadline = now + self.retry.interval();

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::sync::Arc;
 use std::thread;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,7 +11,7 @@ use super::harness::{
     BACKENDS, Harness, Seen, client, content, data, image, plan, receive, sockets, train,
 };
 use crate::endpoint::{Local, SocketId};
-use crate::files::{Image, RelativePath, Root};
+use crate::files::{Catalog, Root};
 use crate::shard::{IoChoice, Plan, Waker, open};
 use crate::transfer::Nanos;
 
@@ -90,9 +89,10 @@ fn blocks_behind_the_end_of_a_truncated_file_are_unreadable() {
             .and_then(|mut file| file.write_all(&bytes))
             .expect("written");
         let root = Root::open(dir.path()).expect("a root");
-        let name = RelativePath::parse(b"file").expect("a name");
-        let (file, identity) = root.open_file(&name).expect("there");
-        let image = Arc::new(Image::map(file, identity).expect("mapped"));
+        let file = root.open_named(b"file").expect("there");
+        let image = Catalog::default()
+            .open(file, false, crate::clock::now())
+            .expect("mapped");
         File::options()
             .write(true)
             .open(&path)
