@@ -11,6 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::options;
 use super::sockets::{BindError, Listen, Plan, Role, Sockets};
+use super::steer;
 use crate::limits::{BIND_TRIES, BIND_TRY_MILLIS, DATA_SOCKETS, SOCKET_BUFFER};
 
 /// The sockets of every shard.
@@ -45,7 +46,7 @@ fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(
         Role::Listener
     };
     let mut addr = listen.addr;
-    for (index, shard) in (0_u16..).zip(shards) {
+    for (index, shard) in (0_u16..).zip(shards.iter_mut()) {
         let fail = |error| BindError { addr, error };
         let socket = retry(|| open_listener(addr, role, index > 0)).map_err(fail)?;
         addr = local_addr(&socket).map_err(fail)?;
@@ -53,6 +54,11 @@ fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(
         if !plan.single_port {
             let count = add_data_sockets(plan, addr, index, shard)?;
             shard.set_replies(listener, count);
+        } else if plan.shards > 1
+            && index + 1 == plan.shards
+            && let Some(socket) = shard.fd(listener)
+        {
+            steer::by_source_port(socket, addr, plan.shards).map_err(fail)?;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ mod outside;
 mod render;
 mod segmentation;
 mod sockets;
+mod steer;
 pub mod uring;
 mod waker;
 mod worker;
