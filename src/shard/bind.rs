@@ -58,7 +58,8 @@ fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(
             && index + 1 == plan.shards
             && let Some(socket) = shard.fd(listener)
         {
-            steer::by_source_port(socket, addr, plan.shards).map_err(fail)?;
+            steer::by_source_port(socket, addr, plan.shards)
+                .map_err(|error| BindError { addr, error })?;
         }
     }
     Ok(())
