@@ -80,6 +80,7 @@ impl Crew {
                 },
                 sockets,
                 mailbox,
+                shards: addresses.clone(),
                 loader: Arc::clone(&loader),
                 records: records.clone(),
             };
@@ -137,6 +138,7 @@ struct Berth {
     settings: Settings,
     sockets: Sockets,
     mailbox: Mailbox,
+    shards: Vec<Address>,
     loader: Arc<Loader>,
     records: RecordSender,
 }
@@ -165,6 +167,7 @@ impl Berth {
         }
         let worker = Worker {
             mailbox: self.mailbox,
+            shards: self.shards,
             sockets: layout,
             outside: Outside {
                 shard: self.settings.shard,

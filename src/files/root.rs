@@ -135,9 +135,18 @@ impl fmt::Display for RootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match self.errno {
-            Errno::NOENT => write!(f, "the root {path} does not exist"),
-            Errno::NOTDIR => write!(f, "the root {path} is not a directory"),
-            Errno::ACCESS => write!(f, "no permission to enter the root {path}"),
+            Errno::NOENT => write!(
+                f,
+                "the root {path} does not exist; create it or correct --root"
+            ),
+            Errno::NOTDIR => write!(
+                f,
+                "the root {path} is not a directory; --root takes the one that holds the files"
+            ),
+            Errno::ACCESS => write!(
+                f,
+                "the root {path}: permission denied; let this user enter and read it"
+            ),
             errno => write!(f, "cannot open the root {path}: {errno}"),
         }
     }

@@ -1,4 +1,4 @@
-//! What other threads tell a shard: files that were opened, and when to stop.
+//! What other threads tell a shard: files that were opened, clients that are gone, when to stop.
 //! It never makes them wait.
 
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
 use super::waker::Waker;
+use crate::endpoint::{Peer, SocketId};
 use crate::files::{Deliver, Opened};
 
 /// What the daemon wants of its shards. Only ever goes forward.
@@ -39,10 +40,21 @@ impl Orders {
     }
 }
 
+/// One message to a shard.
+#[derive(Debug)]
+pub enum Letter {
+    Opened(Opened),
+    /// In single-port mode the kernel hands an ICMP error to any member of the port's group.
+    Unreachable {
+        peer: Peer,
+        socket: SocketId,
+    },
+}
+
 /// The sending side: kept by the file threads and the daemon.
 #[derive(Debug, Clone)]
 pub struct Address {
-    opened: Sender<Opened>,
+    letters: Sender<Letter>,
     waker: Waker,
 }
 
@@ -50,13 +62,23 @@ impl Address {
     pub fn wake(&self) {
         self.waker.wake();
     }
+
+    /// Passes an ICMP error on to the shard that has the client's transfer.
+    pub fn unreachable(&self, peer: Peer, socket: SocketId) {
+        self.post(Letter::Unreachable { peer, socket });
+        self.wake();
+    }
+
+    fn post(&self, letter: Letter) {
+        // It fails only when the shard has ended; then nobody waits for it.
+        let _ = self.letters.send(letter);
+    }
 }
 
 impl Deliver for Address {
     /// The queue is as long as the shard has requests waiting, so its slots bound it.
     fn deliver(&self, opened: Opened) {
-        // It fails only when the shard has ended; then nobody waits for the file.
-        let _ = self.opened.send(opened);
+        self.post(Letter::Opened(opened));
     }
 
     fn wake(&self) {
@@ -67,7 +89,7 @@ impl Deliver for Address {
 /// The receiving side: the shard's own.
 #[derive(Debug)]
 pub struct Mailbox {
-    pub opened: Receiver<Opened>,
+    pub letters: Receiver<Letter>,
     pub orders: Orders,
     pub waker: Waker,
 }
@@ -78,13 +100,13 @@ pub struct Mailbox {
 /// When the process has no file descriptor left.
 pub fn mailbox(orders: Orders) -> std::io::Result<(Address, Mailbox)> {
     let waker = Waker::new()?;
-    let (sender, opened) = unbounded();
+    let (sender, letters) = unbounded();
     let address = Address {
-        opened: sender,
+        letters: sender,
         waker: waker.clone(),
     };
     let mailbox = Mailbox {
-        opened,
+        letters,
         orders,
         waker,
     };

@@ -28,7 +28,7 @@ mod worker;
 pub use backend::{Arrival, Backend, Counters, Event};
 pub use bind::bind;
 pub use epoll::EpollBackend;
-pub use mailbox::{Address, Mailbox, Order, Orders, mailbox};
+pub use mailbox::{Address, Letter, Mailbox, Order, Orders, mailbox};
 pub use mtu::Mtus;
 pub use open::{IoChoice, Opened, open};
 pub use outbox::Outbox;

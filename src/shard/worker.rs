@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::backend::{Arrival, Backend, Event};
-use super::mailbox::{Mailbox, Order};
+use super::mailbox::{Address, Letter, Mailbox, Order};
 use super::mtu::Mtus;
 use super::outbox::Outbox;
 use super::outside::Outside;
@@ -21,6 +21,8 @@ use crate::transfer::{MAX_BLKSIZE, Nanos};
 /// Everything a shard needs beside its kernel interface.
 pub struct Worker {
     pub mailbox: Mailbox,
+    /// Every shard's address by number, this one's too.
+    pub shards: Vec<Address>,
     pub sockets: Layout,
     pub outside: Outside,
     pub settings: Settings,
@@ -71,6 +73,7 @@ impl Loop {
                 sockets: worker.sockets,
                 mtu: Mtus::default(),
                 hasher: RandomState::new(),
+                shards: worker.shards,
                 settings,
             },
             drain_timeout: settings.drain_timeout,
@@ -127,9 +130,10 @@ impl Loop {
                     endpoint.datagram(now, &datagram, outside);
                 }
             }
-            Event::Unreachable { socket, peer } => {
-                endpoint.unreachable(clock::now(), peer, socket, outside);
-            }
+            Event::Unreachable { socket, peer } => match desk.other_owner(socket, peer) {
+                Some(owner) => owner.unreachable(peer, socket),
+                None => endpoint.unreachable(clock::now(), peer, socket, outside),
+            },
             Event::SendFailed {
                 ticket,
                 unreadable: true,
@@ -147,8 +151,14 @@ impl Loop {
 
     fn read_mail(&mut self, backend: &mut dyn Backend) -> io::Result<()> {
         let now = clock::now();
-        while let Ok(opened) = self.mailbox.opened.try_recv() {
-            self.file_opened(now, opened);
+        while let Ok(letter) = self.mailbox.letters.try_recv() {
+            match letter {
+                Letter::Opened(opened) => self.file_opened(now, opened),
+                Letter::Unreachable { peer, socket } => {
+                    self.endpoint
+                        .unreachable(now, peer, socket, &mut self.outside);
+                }
+            }
         }
         match self.mailbox.orders.current() {
             Order::Serve => {}
@@ -194,6 +204,7 @@ struct Desk {
     sockets: Layout,
     mtu: Mtus,
     hasher: RandomState,
+    shards: Vec<Address>,
     settings: Settings,
 }
 
@@ -254,7 +265,20 @@ impl Desk {
 
     /// A broadcast reaches every shard; all agree, without a word, on the one that answers.
     fn answers_broadcast(&self, peer: Peer) -> bool {
-        usize::from(peer.port()) % self.settings.shards == self.settings.shard
+        self.owner(peer) == self.settings.shard
+    }
+
+    /// The shard to which a peer's ICMP errors belong, unless it is this one. Only the port that
+    /// all shards share is ambiguous.
+    fn other_owner(&self, socket: SocketId, peer: Peer) -> Option<&Address> {
+        let owner = self.owner(peer);
+        let elsewhere = self.sockets.is_listener(socket) && owner != self.settings.shard;
+        elsewhere.then(|| self.shards.get(owner)).flatten()
+    }
+
+    /// The same rule as in [`steer`](super::steer), so that all of a peer's datagrams meet.
+    fn owner(&self, peer: Peer) -> usize {
+        usize::from(peer.port()) % self.settings.shards
     }
 
     fn max_blksize(&mut self, now: Nanos, ifindex: u32, peer: Peer) -> u16 {
