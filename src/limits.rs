@@ -75,6 +75,9 @@ pub const DEFAULT_MAX_WINDOWSIZE: u16 = 64;
 /// stop a shard; what does not fit is counted and said later.
 pub const LOG_QUEUE: usize = 16_384;
 
+/// Lines are written this long after one another's batch: nobody reads a log faster.
+pub const LOG_PAUSE: Nanos = Nanos::from_millis(10);
+
 // --- The kernel ---
 
 /// Socket buffers, in bytes. A burst of 2,000 requests takes about 2 MiB of a receive buffer (the

@@ -2,10 +2,12 @@
 //! It never logs a packet, and never passes a client's control characters on.
 
 use std::io::{self, IsTerminal};
+use std::thread;
 
 use tracing_subscriber::EnvFilter;
 
 use super::record::{Record, RecordReceiver};
+use crate::limits::LOG_PAUSE;
 use crate::transfer::Nanos;
 use crate::wire::Mode;
 
@@ -45,10 +47,15 @@ pub fn init(format: Format) {
 pub fn write_records(records: &RecordReceiver) {
     while let Some(record) = records.next() {
         write_record(&record);
+        while let Some(record) = records.try_next() {
+            write_record(&record);
+        }
         let lost = records.lost();
         if lost > 0 {
             tracing::warn!("{lost} transfers are missing from this log: its reader is too slow");
         }
+        // A shard may share its core with this thread: one switch for many lines.
+        thread::sleep(LOG_PAUSE.to_duration());
     }
 }
 

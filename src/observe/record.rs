@@ -77,6 +77,12 @@ impl RecordReceiver {
         self.records.recv().ok()
     }
 
+    /// A record that waits already.
+    #[must_use]
+    pub fn try_next(&self) -> Option<Record> {
+        self.records.try_recv().ok()
+    }
+
     /// Records that found no room since the last call.
     #[must_use]
     pub fn lost(&self) -> u64 {
