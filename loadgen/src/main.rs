@@ -1,0 +1,3 @@
+//! The bootstorm command. It never does anything by itself: see the library.
+
+fn main() {}
