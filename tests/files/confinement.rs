@@ -143,8 +143,13 @@ fn this_kernel_is_asked_what_it_can() {
 fn a_root_that_cannot_be_served_says_why() {
     let place = Place::new();
     let message = |path: &Path| Root::open(path).map(drop).expect_err("no root").to_string();
-    assert!(message(&place.root().join("nothing")).ends_with("does not exist"));
-    assert!(message(&place.root().join("file")).ends_with("is not a directory"));
+    let nothing = message(&place.root().join("nothing"));
+    assert!(
+        nothing.ends_with("does not exist; create it or correct --root"),
+        "{nothing}"
+    );
+    let file = message(&place.root().join("file"));
+    assert!(file.contains("is not a directory; --root takes"), "{file}");
 }
 
 #[test]
