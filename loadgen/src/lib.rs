@@ -4,5 +4,6 @@
 //! and what it saw becomes a [`result`], which is printed, merged, compared and drawn. Of ringboot
 //! it uses `wire` alone: it never shares the server's state machines, nor their mistakes.
 
+pub mod content;
 pub mod result;
 pub mod scenario;
