@@ -1,9 +1,11 @@
 //! bootstorm: a farm of booting machines, to find out what a TFTP server does under it.
 //!
 //! A plan says which machines start when and what they fetch ([`scenario`]). The engine runs them,
-//! and what it saw becomes a [`result`], which is printed, merged, compared and drawn. Of ringboot
-//! it uses `wire` alone: it never shares the server's state machines, nor their mistakes.
+//! and what it saw becomes a [`result`], which is printed, merged, compared and drawn. What the
+//! files must contain says [`content`]. Of ringboot it uses `wire` alone: it never shares the
+//! server's state machines, nor their mistakes.
 
+pub mod commands;
 pub mod content;
 pub mod result;
 pub mod scenario;
