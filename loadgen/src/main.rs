@@ -1,3 +1,5 @@
 //! The bootstorm command. It never does anything by itself: see the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    bootstorm::commands::main()
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Verdict;
 use crate::content::root;
 
 /// Write a reproducible root directory: what the shipped scenarios ask for
@@ -28,7 +29,7 @@ pub struct MakeRoot {
 }
 
 impl MakeRoot {
-    pub fn run(&self) -> Result<(), String> {
+    pub fn run(&self) -> Result<Verdict, String> {
         let manifest = root::farm(self.scale, self.seed);
         let written = root::make(&self.dir, &manifest, self.force)?;
         println!(
@@ -39,7 +40,7 @@ impl MakeRoot {
             self.seed,
             self.dir.display()
         );
-        Ok(())
+        Ok(Verdict::Passed)
     }
 }
 

@@ -1,4 +1,57 @@
-//! The subcommands that need no server: their arguments and what they do.
-//! They never print on standard output what is not their result.
+//! The command line: the subcommands, their exit status, and those that need no server.
+//! They print on standard output nothing but their result; what went wrong goes to standard error.
 
-pub mod make_root;
+mod make_root;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A load generator for TFTP servers: whole farms of booting machines from one process.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bootstorm",
+    version,
+    about,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 passed, 1 objective missed or transfers failed, 2 wrong usage or \
+                  nothing could be run, 3 the generator, not the server, was the limit."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a reproducible root directory: what the shipped scenarios ask for
+    MakeRoot(make_root::MakeRoot),
+}
+
+/// How a command ended that could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Passed,
+    /// An objective was missed or transfers failed.
+    Missed,
+    /// The generator was the limit: the figures say little about the server.
+    Saturated,
+}
+
+/// Reads the command line, does what it says, and returns the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::MakeRoot(args) => args.run(),
+    };
+    match done {
+        Ok(Verdict::Passed) => ExitCode::SUCCESS,
+        Ok(Verdict::Missed) => ExitCode::from(1),
+        Ok(Verdict::Saturated) => ExitCode::from(3),
+        Err(error) => {
+            eprintln!("bootstorm: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
