@@ -7,5 +7,6 @@
 
 pub mod commands;
 pub mod content;
+pub mod machine;
 pub mod result;
 pub mod scenario;
