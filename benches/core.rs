@@ -1,11 +1,11 @@
-//! Micro-benches of the pure core: decoding, a transfer's step, and an endpoint's ACK with its
-//! table look-up and timer wheel. They never touch a socket.
+//! Micro-benches of the pure core: decoding, a transfer's step, an endpoint's ACK, and the parts
+//! that grow with the farm: its table and its timer wheel. They never touch a socket.
 
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::hint::black_box;
 use std::net::SocketAddr;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ringboot::endpoint::{
     Datagram, Effects, Endpoint, Local, OpenRequest, Opened, Policy, Report, Route, SocketId,
     Ticket, Train,
@@ -68,6 +68,41 @@ fn endpoint(criterion: &mut Criterion) {
             });
         });
     }
+}
+
+/// A stranger's ACK is looked up, not found, and by then not answered any more.
+fn table(criterion: &mut Criterion) {
+    for clients in [200_u32, 100_000] {
+        criterion.bench_function(&format!("table/stranger among {clients}"), |bench| {
+            let mut farm = Farm::new(clients);
+            bench.iter(|| farm.ack(clients + 1, black_box(7)));
+        });
+    }
+}
+
+/// Nobody answers any more: each turn of the wheel resends, backs off and arms anew. A whole farm
+/// falls silent once, so what is measured is the stretch up to the first ones given up.
+fn wheel(criterion: &mut Criterion) {
+    const CLIENTS: u32 = 10_000;
+    criterion.bench_function(
+        &format!("wheel/10 s of {CLIENTS} silent clients"),
+        |bench| {
+            let silence = |mut farm: Farm| {
+                let end = farm.now + Nanos::from_secs(10);
+                while let Some(due) = farm.endpoint.next_deadline().filter(|due| *due < end) {
+                    farm.now = farm.now.max(due);
+                    farm.endpoint.advance(farm.now, &mut farm.outside);
+                }
+                farm
+            };
+            let talking = || {
+                let mut farm = Farm::new(CLIENTS);
+                (0..CLIENTS).for_each(|client| farm.ack(client, 0));
+                farm
+            };
+            bench.iter_batched(talking, silence, BatchSize::PerIteration);
+        },
+    );
 }
 
 /// Clients in lock-step, all served by one endpoint.
@@ -157,5 +192,5 @@ impl Effects for Outside {
     fn finished(&mut self, _: &Report<'_>, _: Option<()>) {}
 }
 
-criterion_group!(core, wire, transfer, endpoint);
+criterion_group!(core, wire, transfer, endpoint, table, wheel);
 criterion_main!(core);

@@ -10,7 +10,8 @@ use support::netns::{Pair, privileged};
 use support::packet::rrq;
 use support::{Conversation, Packet, Root, Server, pattern};
 
-/// Burton Rosenberg, "TFTP Protocol Trace": a text in netascii, tcpdump's own output.
+/// Burton Rosenberg, "TFTP Protocol Trace": a text in netascii, tcpdump's own output. The text's
+/// letters are rotated by 13, for it is somebody's poem; its lengths and line ends are the trace's.
 const SMALL_HANDS: &str = include_str!("seeds/small-hands.dump");
 /// Don Parker, "Understanding the TFTP Protocol": a file of one block in octet.
 const EXAMPLE: &str = include_str!("seeds/example.dump");

@@ -172,7 +172,6 @@ impl Berth {
             outside: Outside {
                 shard: self.settings.shard,
                 outbox: Outbox::default(),
-                retired: Vec::new(),
                 loader: self.loader,
                 records: self.records,
             },

@@ -13,8 +13,6 @@ pub struct Outside {
     /// This shard's number, for the answers of the file threads.
     pub shard: usize,
     pub outbox: Outbox,
-    /// Images of ended transfers, kept until the kernel has read what was queued from them.
-    pub retired: Vec<Arc<Image>>,
     pub loader: Arc<Loader>,
     pub records: RecordSender,
 }
@@ -39,8 +37,8 @@ impl Effects for Outside {
         image.unchanged()
     }
 
-    fn finished(&mut self, report: &Report<'_>, image: Option<Arc<Image>>) {
-        self.retired.extend(image);
+    /// The image may go: the outbox holds on to those that its sends point into.
+    fn finished(&mut self, report: &Report<'_>, _: Option<Arc<Image>>) {
         self.records.send(Record::from(report));
     }
 }

@@ -83,13 +83,9 @@ impl Loop {
 
     fn run(mut self, backend: &mut dyn Backend) -> io::Result<()> {
         let mut outgoing = Outbox::default();
-        let mut retiring = Vec::new();
         while !self.over() {
             mem::swap(&mut outgoing, &mut self.outside.outbox);
-            mem::swap(&mut retiring, &mut self.outside.retired);
             let woken = self.turn(backend, &mut outgoing)?;
-            // The kernel has read all that was queued before this turn.
-            retiring.clear();
             if woken {
                 self.read_mail(backend)?;
             }
