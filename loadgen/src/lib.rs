@@ -7,6 +7,8 @@
 
 pub mod commands;
 pub mod content;
+pub mod limits;
 pub mod machine;
+pub mod nearest;
 pub mod result;
 pub mod scenario;

@@ -2,6 +2,7 @@
 //! They print on standard output nothing but their result; what went wrong goes to standard error.
 
 mod make_root;
+mod scenarios;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Write a reproducible root directory: what the shipped scenarios ask for
     MakeRoot(make_root::MakeRoot),
+    /// List the shipped scenarios, or show one
+    Scenarios(scenarios::Scenarios),
 }
 
 /// How a command ended that could do its work.
@@ -44,6 +47,7 @@ pub enum Verdict {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::MakeRoot(args) => args.run(),
+        Command::Scenarios(args) => args.run(),
     };
     match done {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,

@@ -2,8 +2,13 @@
 //! It never says how many machines there are or when they start.
 
 mod habits;
+mod placeholder;
+mod reader;
+mod shipped;
 
 pub use habits::{Acks, Ask, Habits, Numbers, Patience, Stop};
+pub use reader::{parse_duration, read};
+pub use shipped::{SHIPPED, load, text_of};
 
 use std::time::Duration;
 
@@ -23,7 +28,8 @@ pub struct Step {
     /// What a person calls it: "boot loader", "kernel".
     pub label: String,
     /// File name as the client writes it. `{mac}`, `{MAC}`, `{uuid}`, `{ip}`, `{ip-hex}` and
-    /// `{serial}` stand for the machine's own.
+    /// `{serial}` stand for the machine's own; `{ip-hex:7}` for the first seven digits. See
+    /// [`crate::machine::Identity`].
     pub file: String,
     pub habits: Habits,
     pub expect: Expect,

@@ -12,7 +12,6 @@ const SMALLEST: u64 = 700;
 const FILES: &[(&str, u64)] = &[
     // iPXE and PXELINUX
     ("undionly.kpxe", 71_123),
-    ("ipxe.efi", 1_051_136),
     ("pxelinux.0", 42_430),
     ("ldlinux.c32", 116_624),
     // UEFI with shim and GRUB
