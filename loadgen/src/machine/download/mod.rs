@@ -27,8 +27,6 @@ pub struct Scene<'a> {
     /// Where the request went.
     pub server: IpAddr,
     pub tally: &'a mut Tally,
-    /// For netascii: kept between packets so that none of them allocates.
-    pub scratch: &'a mut Vec<u8>,
 }
 
 /// A received datagram.

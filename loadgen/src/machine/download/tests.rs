@@ -11,7 +11,7 @@ const MS: Nanos = 1_000_000;
 struct Pattern(u64);
 
 impl Oracle for Pattern {
-    fn find(&self, _: &str) -> Option<FileId> {
+    fn find(&self, _: &str, _: bool) -> Option<FileId> {
         Some(FileId(0))
     }
 
@@ -30,7 +30,6 @@ struct Bench {
     recipe: Recipe,
     oracle: Pattern,
     tally: Tally,
-    scratch: Vec<u8>,
     now: Nanos,
     download: Download,
 }
@@ -60,7 +59,6 @@ impl Bench {
             recipe,
             oracle: Pattern(len),
             tally: Tally::default(),
-            scratch: Vec::new(),
             now: 0,
             download,
         }
@@ -73,7 +71,6 @@ impl Bench {
             oracle: Some(&self.oracle),
             server: SERVER.into(),
             tally: &mut self.tally,
-            scratch: &mut self.scratch,
         };
         (&mut self.download, scene)
     }
@@ -296,16 +293,6 @@ fn a_raspberry_pi_cannot_count_beyond_65_535() {
     let _ = bench.packet(b"\0\x06blksize\x008\0");
     let end = (1..=65_535).find_map(|block| bench.data(block, 8).end);
     assert_eq!(end, Some(End::WrongLength));
-}
-
-#[test]
-fn netascii_is_compared_as_local_text() {
-    let mut bench = Bench::new(14, &[("blksize", "8")], |habits| habits.netascii = true);
-    let _ = bench.packet(b"\0\x06blksize\x008\0");
-    // The bytes 0 to 13; 10 is a line's end and 13 a bare CR, split over two blocks.
-    let _ = bench.packet(b"\0\x03\0\x01\0\x01\x02\x03\x04\x05\x06\x07");
-    let _ = bench.packet(b"\0\x03\0\x02\x08\x09\r\n\x0b\x0c\r\0");
-    assert_eq!(bench.packet(&data_header(3)).end, Some(End::Completed));
 }
 
 #[test]
