@@ -63,6 +63,11 @@ pub const STRANGER_INTERVAL: Nanos = Nanos::from_secs(1);
 /// Timers handled in one turn; the rest follow in the next, so that datagrams are not starved.
 pub const TIMERS_PER_TURN: usize = 512;
 
+/// How long timers may be held back while datagrams are left unread: the ACK that one waits for
+/// may be among them, and a resend would only add to the load. Long enough to read a few thousand
+/// datagrams after a stall of the host, and about as long as the shortest resend takes anyway.
+pub const TIMERS_HELD_BACK: Nanos = Nanos::from_millis(10);
+
 // --- Requests ---
 
 /// The default cap for RFC 7440 windows. RFC 7440's own figures gain little beyond it, and

@@ -77,6 +77,9 @@ pub trait Backend {
     /// When the kernel does not let a socket go.
     fn close_listeners(&mut self) -> io::Result<()>;
 
+    /// Whether the last turn left datagrams in the sockets. What a timer waits for may be one.
+    fn behind(&self) -> bool;
+
     fn counters(&self) -> &Counters;
 
     /// Datagrams that the kernel dropped before we saw them, because a receive buffer was full.

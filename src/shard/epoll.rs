@@ -32,6 +32,7 @@ pub struct EpollBackend {
     inbox: Inbox,
     /// Sockets whose room is being watched.
     watched: Vec<SocketId>,
+    behind: bool,
     events: Box<[libc::epoll_event]>,
 }
 
@@ -52,6 +53,7 @@ impl EpollBackend {
             delivery: Delivery::default(),
             inbox: Inbox::new(),
             watched: Vec::new(),
+            behind: false,
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into_boxed_slice(),
         })
     }
@@ -178,6 +180,7 @@ impl EpollBackend {
                 Err(_) => counters.receive_errors += 1,
             }
         }
+        self.behind = true;
     }
 }
 
@@ -189,6 +192,7 @@ impl Backend for EpollBackend {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         self.delivery.counters.turns += 1;
+        self.behind = false;
         self.flush(outbox, on_event);
         self.watch_full_sockets()?;
         let count = wait(&self.epoll, &mut self.events, deadline)?;
@@ -208,6 +212,10 @@ impl Backend for EpollBackend {
             }
         }
         Ok(())
+    }
+
+    fn behind(&self) -> bool {
+        self.behind
     }
 
     fn counters(&self) -> &Counters {

@@ -16,6 +16,7 @@ use super::sockets::Layout;
 use crate::clock;
 use crate::endpoint::{self, Datagram, Endpoint, Local, Peer, Policy, Refusal, Route, SocketId};
 use crate::files::{Image, Opened};
+use crate::limits::TIMERS_HELD_BACK;
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 
 /// Everything a shard needs beside its kernel interface.
@@ -57,6 +58,8 @@ struct Loop {
     endpoint: Endpoint<Arc<Image>, RandomState>,
     outside: Outside,
     desk: Desk,
+    /// When timers were last acted on.
+    timers_at: Nanos,
     drain_timeout: Nanos,
     /// When draining ends, once it has begun.
     drain_until: Option<Nanos>,
@@ -76,6 +79,7 @@ impl Loop {
                 shards: worker.shards,
                 settings,
             },
+            timers_at: Nanos::ZERO,
             drain_timeout: settings.drain_timeout,
             drain_until: None,
         }
@@ -90,7 +94,10 @@ impl Loop {
                 self.read_mail(backend)?;
             }
             let now = clock::now();
-            self.endpoint.advance(now, &mut self.outside);
+            if !backend.behind() || now - self.timers_at >= TIMERS_HELD_BACK {
+                self.timers_at = now;
+                self.endpoint.advance(now, &mut self.outside);
+            }
             if self.drain_until.is_some_and(|end| now >= end) {
                 self.endpoint.abort_all(now, &mut self.outside);
             }

@@ -155,6 +155,27 @@ fn a_burst_of_two_thousand_is_received_whole() {
 }
 
 #[test]
+fn a_turn_says_when_it_left_datagrams_behind() {
+    for choice in BACKENDS {
+        let mut harness = Harness::new(choice);
+        let client = client("127.0.0.1:0");
+        client.send_to(b"one", harness.data_addr()).expect("sent");
+        harness.turn_while(|seen| !seen.is_empty());
+        assert!(!harness.backend.behind(), "{choice:?}");
+        for _ in 0..2000 {
+            client.send_to(b"many", harness.data_addr()).expect("sent");
+        }
+        let mut seen = harness.turn().len();
+        assert!(harness.backend.behind(), "{choice:?}: {seen}");
+        while seen < 2000 {
+            seen += harness.turn().len();
+        }
+        harness.turn_until(Some(Nanos::ZERO));
+        assert!(!harness.backend.behind(), "{choice:?}");
+    }
+}
+
+#[test]
 fn another_thread_wakes_the_shard_each_time() {
     for choice in BACKENDS {
         let mut harness = Harness::new(choice);

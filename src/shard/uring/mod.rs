@@ -37,6 +37,8 @@ pub struct UringBackend {
     ring: IoUring,
     state: State,
     /// A turn failed half-way: requests in the queue may point to what is gone.
+    /// The kernel had more completions ready than the last wait took, or no buffer for them.
+    behind: bool,
     broken: bool,
 }
 
@@ -63,6 +65,7 @@ pub fn open(sockets: Sockets, waker: Waker) -> Result<UringBackend, Box<Refused>
                 in_flight: 0,
                 receive_failures: 0,
             },
+            behind: false,
             broken: false,
         }),
         Err(why) => Err(Box::new(Refused { why, sockets })),
@@ -179,9 +182,12 @@ impl UringBackend {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         enter(&mut self.ring, wait)?;
-        if self.ring.submission().cq_overflow() {
+        let queue = self.ring.submission();
+        self.behind = queue.taskrun();
+        if queue.cq_overflow() {
             self.state.delivery.counters.ring_overflows += 1;
         }
+        drop(queue);
         for completion in self.ring.completion() {
             self.state.complete(&completion, outbox, on_event)?;
         }
@@ -218,7 +224,9 @@ impl Backend for UringBackend {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         self.state.delivery.counters.turns += 1;
+        let exhausted = self.state.delivery.counters.buffers_exhausted;
         let result = self.try_turn(outbox, deadline, on_event);
+        self.behind |= self.state.delivery.counters.buffers_exhausted > exhausted;
         self.broken |= result.is_err();
         outbox.clear();
         result
@@ -240,6 +248,10 @@ impl Backend for UringBackend {
             self.state.close(socket);
         }
         Ok(())
+    }
+
+    fn behind(&self) -> bool {
+        self.behind
     }
 
     fn counters(&self) -> &Counters {

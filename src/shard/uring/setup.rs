@@ -96,6 +96,7 @@ fn create(size: RingSize) -> io::Result<IoUring> {
         builder
             .setup_single_issuer()
             .setup_submit_all()
+            .setup_taskrun_flag()
             .setup_r_disabled()
             .setup_cqsize(size.completions)
             .dontfork();
