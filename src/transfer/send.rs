@@ -51,6 +51,8 @@ pub struct ReadTransfer {
     clean: bool,
     /// The flight before the newest was sent once, so that no echo of it is on the way.
     settled: bool,
+    /// Newest block that was sent more than once.
+    repeated: u64,
     /// The gap behind `acked` was filled already: more ACKs for it change nothing.
     gap_filled: bool,
 }
@@ -75,6 +77,7 @@ impl ReadTransfer {
             proven: false,
             clean: true,
             settled: true,
+            repeated: 0,
             gap_filled: false,
         }
     }
@@ -133,8 +136,7 @@ impl ReadTransfer {
         if self.terms.windowsize == 1 || self.gap_filled || self.retry.too_early(elapsed) {
             return Step::Nothing;
         }
-        // EDK2 answers every block that it has already with this ACK. After a resend such echoes
-        // are no gaps; to take them for some would resend the next window, and so for ever.
+        // After a resend this may be the echo of a block that the client had already.
         if !self.clean || !self.settled {
             return Step::Nothing;
         }
@@ -144,6 +146,10 @@ impl ReadTransfer {
     fn advance(&mut self, now: Nanos, block: u64) -> Step {
         let whole = block == self.sent;
         let elapsed = now - self.flight_at;
+        // EDK2 answers every block that it has already with an ACK of its newest one, and counts
+        // its window anew from there. After a resend such an echo is no gap; to take it for one
+        // would resend the next window, and so for ever.
+        let may_be_echo = block <= self.repeated;
         self.acked = block;
         self.gap_filled = false;
         if !self.clean && self.tries > 0 && self.retry.too_early(elapsed) {
@@ -157,8 +163,8 @@ impl ReadTransfer {
         if whole {
             return self.resume(now);
         }
-        if self.retry.too_early(elapsed) {
-            // An answer to an older flight: the newest one is still under way.
+        if may_be_echo || self.retry.too_early(elapsed) {
+            // The newest flight is still under way.
             return self.slide(now);
         }
         self.fill_gap(now)
@@ -187,6 +193,9 @@ impl ReadTransfer {
     fn resume(&mut self, now: Nanos) -> Step {
         let blocks = BlockRange::between(self.acked + 1, self.window_end());
         let repeated = self.sent.saturating_sub(self.acked);
+        if repeated > 0 {
+            self.repeated = self.sent;
+        }
         self.resends = self
             .resends
             .saturating_add(u32::try_from(repeated).unwrap_or(u32::MAX));
@@ -388,6 +397,19 @@ mod tests {
         assert_eq!(transfer.ack(at(11), 0), Step::Nothing);
         assert_eq!(transfer.ack(at(20), 0), send(1, 4));
         assert_eq!(transfer.ack(at(30), 0), Step::Nothing);
+    }
+
+    /// EDK2 acknowledges each block that it has already, and counts its window from there.
+    #[test]
+    fn the_echo_of_a_resent_block_is_no_gap() {
+        let mut transfer = windowed(100_000);
+        // Block 3 came late: one fill, of which the client has blocks 3 and 4 already.
+        assert_eq!(transfer.ack(at(20), 2), send(3, 4));
+        assert_eq!(transfer.ack(at(30), 4), send(7, 2));
+        assert_eq!(transfer.ack(at(31), 4), Step::Nothing);
+        assert_eq!(transfer.resends(), 2);
+        assert_eq!(transfer.ack(at(41), 8), send(9, 4));
+        assert_eq!(transfer.resends(), 2);
     }
 
     #[test]

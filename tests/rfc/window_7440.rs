@@ -109,11 +109,16 @@ matrix! {
             client.ack(2);
         }
         assert_eq!(blocks(&client.listen_for(Duration::from_millis(200))), [3, 4, 5, 6]);
-        // The next gap is a new one.
+        // Blocks 3 and 4 went out twice, so this may only say that the client had them already.
         for _ in 0..20 {
             client.ack(4);
         }
-        assert_eq!(blocks(&client.listen_for(Duration::from_millis(200))), [5, 6, 7, 8]);
+        assert_eq!(blocks(&client.listen_for(Duration::from_millis(200))), [7, 8]);
+        // The next gap is a new one.
+        for _ in 0..20 {
+            client.ack(6);
+        }
+        assert_eq!(blocks(&client.listen_for(Duration::from_millis(200))), [7, 8, 9, 10]);
         client.send(&error(0, "enough"));
     }
 

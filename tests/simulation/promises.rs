@@ -1,0 +1,99 @@
+//! Single promises, each in worlds made for it.
+//! It never leaves anything to chance but the order of small delays.
+
+use ringboot::transfer::Nanos;
+
+use crate::client::habits::Habits;
+use crate::client::models;
+use crate::ledger::{Class, Totals};
+use crate::network::Weather;
+use crate::scenario::Scenario;
+use crate::world;
+
+const BLOCKS: u64 = 300;
+
+/// RFC 1123, section 4.2.3.1: no Sorcerer's Apprentice, with windows either.
+#[test]
+fn every_ack_twice_costs_no_block() {
+    for model in models::ALL {
+        let weather = Weather {
+            echo_to_server: true,
+            ..lan()
+        };
+        let class = class_of(&fetch(model(), weather));
+        assert_eq!((class.resends, class.timeouts), (0, 0), "{}", model().name);
+    }
+}
+
+#[test]
+fn nothing_is_resent_where_nothing_is_lost() {
+    for model in models::ALL {
+        for micros in [25, 2_000, 40_000] {
+            let weather = Weather {
+                delay: Nanos::from_micros(micros),
+                ..Weather::default()
+            };
+            let class = class_of(&fetch(model(), weather));
+            assert_eq!(class.resends, 0, "{} at {micros} us", model().name);
+        }
+    }
+}
+
+/// EDK2 answers each block that it has already. Once, one doubled block had the server resend
+/// half of the file.
+#[test]
+fn a_doubled_or_late_block_costs_no_more_than_its_window() {
+    for model in [
+        models::edk2,
+        models::edk2_wide,
+        models::uboot_wide,
+        models::windows,
+        models::window_64,
+    ] {
+        let doubled = Weather {
+            duplicate: 10_000,
+            ..lan()
+        };
+        let late = Weather {
+            straggle: 10_000,
+            straggle_by: Nanos::from_millis(2),
+            ..lan()
+        };
+        for weather in [doubled, late] {
+            let habits = model();
+            let window = u64::from(habits.windowsize());
+            let class = class_of(&fetch(habits, weather));
+            assert!(class.harms > 0, "the network did nothing");
+            assert!(
+                class.resends <= class.harms * window,
+                "{}: {class:?}",
+                model().name
+            );
+        }
+    }
+}
+
+fn lan() -> Weather {
+    Weather {
+        delay: Nanos::from_micros(100),
+        jitter: Nanos::from_micros(50),
+        ..Weather::default()
+    }
+}
+
+fn fetch(mut habits: Habits, weather: Weather) -> Totals {
+    habits.stall = Nanos::ZERO;
+    let blksize = habits.blksize();
+    let scenario = Scenario::single(7, weather, habits, BLOCKS * blksize);
+    let ending = world::run(scenario, false);
+    assert!(ending.fault.is_none(), "{:?}", ending.fault);
+    ending.totals
+}
+
+fn class_of(totals: &Totals) -> Class {
+    let mut sum = Class::default();
+    for class in totals.classes.values() {
+        sum.add(class);
+    }
+    sum
+}
