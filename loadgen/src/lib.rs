@@ -10,5 +10,7 @@ pub mod content;
 pub mod limits;
 pub mod machine;
 pub mod nearest;
+pub mod report;
 pub mod result;
 pub mod scenario;
+pub mod slo;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Verdict;
+use super::{Verdict, percent};
 use crate::content::root;
 
 /// Write a reproducible root directory: what the shipped scenarios ask for
@@ -30,6 +30,9 @@ pub struct MakeRoot {
 
 impl MakeRoot {
     pub fn run(&self) -> Result<Verdict, String> {
+        if self.scale == 0.0 {
+            return Err("--scale 0% leaves nothing to fetch".into());
+        }
         let manifest = root::farm(self.scale, self.seed);
         let written = root::make(&self.dir, &manifest, self.force)?;
         println!(
@@ -41,13 +44,5 @@ impl MakeRoot {
             self.dir.display()
         );
         Ok(Verdict::Passed)
-    }
-}
-
-fn percent(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').unwrap_or(text);
-    match number.trim().parse::<f64>() {
-        Ok(value) if value > 0.0 && value <= 1000.0 => Ok(value),
-        _ => Err("wanted a share such as 10%, above 0 and at most 1000%".into()),
     }
 }

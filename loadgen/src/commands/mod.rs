@@ -1,7 +1,10 @@
 //! The command line: the subcommands, their exit status, and those that need no server.
 //! They print on standard output nothing but their result; what went wrong goes to standard error.
 
+mod compare;
 mod make_root;
+mod merge;
+mod report;
 mod scenarios;
 
 use std::process::ExitCode;
@@ -30,6 +33,14 @@ enum Command {
     MakeRoot(make_root::MakeRoot),
     /// List the shipped scenarios, or show one
     Scenarios(scenarios::Scenarios),
+    /// Add up the results of several processes or hosts
+    Merge(merge::Merge),
+    /// Say what got better and what worse between two results
+    Compare(compare::Compare),
+    /// Show a result again, or as a page for the browser
+    Report(report::Report),
+    /// Print the JSON schema of results
+    Schema,
 }
 
 /// How a command ended that could do its work.
@@ -48,6 +59,13 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::MakeRoot(args) => args.run(),
         Command::Scenarios(args) => args.run(),
+        Command::Merge(args) => args.run(),
+        Command::Compare(args) => args.run(),
+        Command::Report(args) => args.run(),
+        Command::Schema => {
+            print!("{}", crate::result::schema());
+            Ok(Verdict::Passed)
+        }
     };
     match done {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
@@ -57,5 +75,14 @@ pub fn main() -> ExitCode {
             eprintln!("bootstorm: {error}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// "5%", for flags that take a share.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    match number.trim().parse::<f64>() {
+        Ok(value) if (0.0..=1000.0).contains(&value) => Ok(value),
+        _ => Err("wanted a share such as 5%, up to 1000%".into()),
     }
 }

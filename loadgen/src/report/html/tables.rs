@@ -1,0 +1,169 @@
+//! Tables of the page. They never leave out a row because it looks bad.
+
+use super::plot::Series;
+use super::{Named, escaped};
+use crate::report::units::{count, nanos, seconds};
+use crate::result::compare::METRICS;
+use crate::result::{Histogram, Latency};
+
+/// A table from its heading and rows; the first column names the row.
+pub fn table(caption: &str, heading: &[&str], rows: &[Vec<String>]) -> String {
+    let heading: String = heading
+        .iter()
+        .map(|cell| format!("<th scope=\"col\">{}</th>", escaped(cell)))
+        .collect();
+    let rows: String = rows
+        .iter()
+        .map(|row| {
+            let mut cells = row.iter();
+            let name = cells.next().map(|name| escaped(name)).unwrap_or_default();
+            let cells: String = cells
+                .map(|cell| format!("<td>{}</td>", escaped(cell)))
+                .collect();
+            format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>\n")
+        })
+        .collect();
+    let caption = if caption.is_empty() {
+        String::new()
+    } else {
+        format!("<caption>{}</caption>", escaped(caption))
+    };
+    format!("<table>{caption}<thead><tr>{heading}</tr></thead>\n<tbody>\n{rows}</tbody></table>\n")
+}
+
+/// All results, measure by measure; the best of each row is marked by more than colour.
+pub fn side_by_side(results: &[Named<'_>]) -> String {
+    let mut rows = String::new();
+    for metric in &METRICS {
+        let values: Vec<Option<f64>> = results
+            .iter()
+            .map(|named| (metric.of)(named.result))
+            .collect();
+        let known = || values.iter().copied().flatten();
+        if known().next().is_none() {
+            continue;
+        }
+        let best = known().reduce(if metric.more_is_better {
+            f64::max
+        } else {
+            f64::min
+        });
+        // Where all are equal nobody is best.
+        let differ = known().any(|value| Some(value) != best);
+        let cells: String = values
+            .iter()
+            .map(|value| match value {
+                None => "<td>not measured</td>".to_owned(),
+                Some(value) => {
+                    let text = escaped(&metric.unit.text(*value));
+                    if differ && Some(*value) == best {
+                        format!("<td class=\"best\"><strong>{text}</strong> <span>best</span></td>")
+                    } else {
+                        format!("<td>{text}</td>")
+                    }
+                }
+            })
+            .collect();
+        rows += &format!(
+            "<tr><th scope=\"row\">{}</th>{cells}</tr>\n",
+            escaped(metric.name)
+        );
+    }
+    let names: String = results
+        .iter()
+        .map(|named| format!("<th scope=\"col\">{}</th>", escaped(named.name)))
+        .collect();
+    format!(
+        "<section><h2>Side by side</h2>\n<div class=\"scroll\"><table class=\"wide\"><thead><tr><th scope=\"col\">measure</th>{names}\
+         </tr></thead>\n<tbody>\n{rows}</tbody></table></div></section>\n"
+    )
+}
+
+/// When each tenth of the machines was up.
+pub fn completion(results: &[Named<'_>]) -> String {
+    let mut heading = vec!["machines up"];
+    heading.extend(results.iter().map(|named| named.name));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for tenths in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] {
+        let mut row = vec![format!("{} %", tenths * 10)];
+        row.extend(results.iter().map(|named| {
+            let Some(boots) = &named.result.boots else {
+                return String::new();
+            };
+            let wanted = (boots.begun * tenths).div_ceil(10);
+            boots
+                .curve
+                .iter()
+                .find(|(_, up)| *up >= wanted)
+                .map_or("never".into(), |(at, _)| seconds(*at))
+        }));
+        rows.push(row);
+    }
+    table("", &heading, &rows)
+}
+
+const FIGURES: [&str; 8] = ["", "count", "mean", "p50", "p90", "p99", "p99.9", "max"];
+
+/// One row for each distribution.
+pub fn latencies(rows: &[(&str, &Histogram)]) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .filter(|(_, histogram)| histogram.count > 0)
+        .map(|(name, histogram)| {
+            vec![
+                (*name).to_owned(),
+                count(histogram.count),
+                seconds(histogram.mean / 1e9),
+                nanos(histogram.p50),
+                nanos(histogram.p90),
+                nanos(histogram.p99),
+                nanos(histogram.p999),
+                nanos(histogram.max),
+            ]
+        })
+        .collect();
+    table("", &FIGURES, &rows)
+}
+
+/// One row for each result.
+pub fn percentiles(results: &[Named<'_>], of: fn(&Latency) -> &Histogram) -> String {
+    let rows: Vec<(&str, &Histogram)> = results
+        .iter()
+        .map(|named| (named.name, of(&named.result.latency)))
+        .collect();
+    latencies(&rows)
+}
+
+/// At most so many rows: the plot shows the rest.
+const ROWS: usize = 60;
+
+/// Moments of several series. They may have been recorded at different times.
+pub fn over_time(series: &[Series], text: fn(f64) -> String) -> String {
+    let longest = series.iter().max_by_key(|series| series.points.len());
+    let Some(longest) = longest else {
+        return String::new();
+    };
+    let every = longest.points.len().div_ceil(ROWS).max(1);
+    let mut heading = vec!["seconds"];
+    heading.extend(series.iter().map(|series| series.name.as_str()));
+    let rows: Vec<Vec<String>> = longest
+        .points
+        .iter()
+        .step_by(every)
+        .map(|(at, _)| {
+            let mut row = vec![format!("{at:.1}")];
+            row.extend(series.iter().map(|series| {
+                // The last moment that is not later than this one.
+                let before = series
+                    .points
+                    .iter()
+                    .take_while(|(when, _)| *when <= at + 1e-6);
+                before
+                    .last()
+                    .map_or(String::new(), |(_, value)| text(*value))
+            }));
+            row
+        })
+        .collect();
+    table("", &heading, &rows)
+}

@@ -1,0 +1,7 @@
+//! Results for people: text on the terminal, pages for the browser. It never measures or judges.
+
+pub mod compared;
+pub mod html;
+mod table;
+pub mod text;
+pub mod units;

@@ -1,0 +1,71 @@
+//! The report against made-up results.
+
+use super::*;
+use crate::result::sample::storm;
+
+#[test]
+fn the_answer_comes_first() {
+    let text = report(&storm(500, 0.0));
+    assert_eq!(
+        text.lines().next(),
+        Some("500 machines: 495 up, last after 68.8 s; 5 gave up at kernel: timed out")
+    );
+    for say in [
+        "5 transfers timed out: the server fell silent",
+        "p99(boot) < 90s",
+        "loss 1% in, 1% out; --seed 7 repeats it",
+        "× blksize=1408 tsize",
+        "busiest thread 31 %",
+        "pid 4242",
+    ] {
+        assert!(text.contains(say), "{say}\n{text}");
+    }
+}
+
+#[test]
+fn a_saturated_generator_is_said_before_the_answer() {
+    let mut result = storm(100, 0.0);
+    result.generator.saturated = Some("thread 0 was busy all the time".into());
+    let text = report(&result);
+    assert!(
+        text.starts_with("!! THE GENERATOR, NOT THE SERVER, WAS THE LIMIT\n!! thread 0"),
+        "{text}"
+    );
+}
+
+#[test]
+fn runs_of_files_and_perfect_boots_have_headlines_too() {
+    let mut result = storm(50, 0.0);
+    assert_eq!(headline(&result), "50 machines: all up, last after 68.0 s");
+    result.boots = None;
+    assert_eq!(
+        headline(&result),
+        "600 transfers: none failed; 42.3 MB/s over 71.0 s"
+    );
+    result.transfers.corrupt = 3;
+    assert_eq!(
+        headline(&result),
+        "600 transfers: 3 failed (0.500 %); 42.3 MB/s over 71.0 s"
+    );
+    assert!(report(&result).contains("3 transfers brought wrong bytes"));
+}
+
+#[test]
+fn several_reasons_are_counted_in_the_headline_and_listed_below() {
+    let mut result = storm(500, 0.0);
+    if let Some(boots) = &mut result.boots {
+        boots.gave_up.insert("initrd: refused".into(), 2);
+    }
+    let text = report(&result);
+    assert!(
+        text.lines()
+            .next()
+            .unwrap()
+            .ends_with("5 gave up at kernel: timed out, 2 elsewhere"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  2 machines gave up at initrd: refused"),
+        "{text}"
+    );
+}

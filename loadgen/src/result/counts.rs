@@ -1,0 +1,105 @@
+//! What follows from the counts: how many failed, how fast it was, whether the run passed.
+//! It never looks at latencies.
+
+use super::{Boots, RunResult, Transfers};
+use crate::commands::Verdict;
+
+impl Transfers {
+    /// Ended as nobody wanted.
+    #[must_use]
+    pub const fn failed(&self) -> u64 {
+        self.corrupt + self.wrong_length + self.timed_out + self.refused + self.violated + self.cut
+    }
+
+    /// The counts with the words for them.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 10] {
+        [
+            ("completed", self.completed),
+            ("stopped by the client", self.stopped),
+            ("missing, as expected", self.missing),
+            ("vanished on purpose", self.vanished),
+            ("corrupt", self.corrupt),
+            ("wrong length", self.wrong_length),
+            ("timed out", self.timed_out),
+            ("refused", self.refused),
+            ("broke the protocol", self.violated),
+            ("cut short", self.cut),
+        ]
+    }
+
+    /// Adds another's counts.
+    pub const fn add(&mut self, other: &Self) {
+        self.begun += other.begun;
+        self.completed += other.completed;
+        self.stopped += other.stopped;
+        self.missing += other.missing;
+        self.vanished += other.vanished;
+        self.corrupt += other.corrupt;
+        self.wrong_length += other.wrong_length;
+        self.timed_out += other.timed_out;
+        self.refused += other.refused;
+        self.violated += other.violated;
+        self.cut += other.cut;
+    }
+}
+
+impl Boots {
+    /// Machines that gave up, by all reasons.
+    #[must_use]
+    pub fn given_up(&self) -> u64 {
+        self.gave_up.values().sum()
+    }
+}
+
+impl RunResult {
+    /// Machines that did not come up, or transfers that failed where no machine boots; machines that
+    /// vanished on purpose are not among them.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        match &self.boots {
+            Some(boots) => boots
+                .begun
+                .saturating_sub(boots.completed + self.transfers.vanished),
+            None => self.transfers.failed(),
+        }
+    }
+
+    /// What `failed` is a part of.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.boots
+            .as_ref()
+            .map_or(self.transfers.begun, |boots| boots.begun)
+    }
+
+    /// Bytes of files in a second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more digits")]
+    pub fn rate(&self) -> f64 {
+        if self.wall_seconds > 0.0 {
+            self.packets.bytes as f64 / self.wall_seconds
+        } else {
+            0.0
+        }
+    }
+
+    /// How a script should take it. Objectives decide where there are any; wrong bytes always fail.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.generator.saturated.is_some() {
+            return Verdict::Saturated;
+        }
+        let wrong = self.transfers.corrupt + self.transfers.wrong_length > 0;
+        let missed = if self.objectives.is_empty() {
+            self.failed() > 0 || self.transfers.failed() > 0
+        } else {
+            self.objectives.iter().any(|objective| !objective.met)
+        };
+        if wrong || missed {
+            Verdict::Missed
+        } else {
+            Verdict::Passed
+        }
+    }
+}
