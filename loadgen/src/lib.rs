@@ -5,12 +5,17 @@
 //! files must contain says [`content`]. Of ringboot it uses `wire` alone: it never shares the
 //! server's state machines, nor their mistakes.
 
+pub mod arrival;
 pub mod commands;
 pub mod content;
+pub mod engine;
+pub mod impair;
 pub mod limits;
 pub mod machine;
+pub mod measure;
 pub mod nearest;
 pub mod report;
 pub mod result;
 pub mod scenario;
 pub mod slo;
+pub mod sources;

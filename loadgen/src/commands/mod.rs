@@ -1,10 +1,14 @@
 //! The command line: the subcommands, their exit status, and those that need no server.
 //! They print on standard output nothing but their result; what went wrong goes to standard error.
 
+mod boot;
+pub mod common;
 mod compare;
+mod live;
 mod make_root;
 mod merge;
 mod report;
+mod run;
 mod scenarios;
 
 use std::process::ExitCode;
@@ -29,6 +33,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Fetch files from many machines: closed and open load
+    Run(Box<run::Run>),
+    /// Boot many machines, each through all steps of its firmware
+    Boot(Box<boot::Boot>),
     /// Write a reproducible root directory: what the shipped scenarios ask for
     MakeRoot(make_root::MakeRoot),
     /// List the shipped scenarios, or show one
@@ -57,6 +65,8 @@ pub enum Verdict {
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Run(args) => args.run(),
+        Command::Boot(args) => args.run(),
         Command::MakeRoot(args) => args.run(),
         Command::Scenarios(args) => args.run(),
         Command::Merge(args) => args.run(),

@@ -104,3 +104,18 @@ pub struct Tally {
     pub acks_repeated: u64,
     pub strangers: u64,
 }
+
+impl Tally {
+    /// Adds another thread's.
+    pub const fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.received += other.received;
+        self.bytes += other.bytes;
+        self.blocks += other.blocks;
+        self.duplicates += other.duplicates;
+        self.out_of_order += other.out_of_order;
+        self.requests_repeated += other.requests_repeated;
+        self.acks_repeated += other.acks_repeated;
+        self.strangers += other.strangers;
+    }
+}

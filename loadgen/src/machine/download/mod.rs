@@ -78,6 +78,8 @@ pub struct Download {
     ack_waiting: Option<u16>,
     /// When the last new ACK left; none once DATA has answered it.
     acked_at: Option<Nanos>,
+    /// The only answers so far were blocks longer than 512 bytes, which nobody had agreed to.
+    violated: bool,
     /// Power fails after so many blocks.
     vanish_after: Option<u64>,
 }
@@ -128,6 +130,7 @@ impl Download {
             busy_until: now,
             ack_waiting: None,
             acked_at: None,
+            violated: false,
             vanish_after,
         }
     }
@@ -164,6 +167,13 @@ impl Download {
         self.peer.map(|peer| Past::new(peer, last, scene.now))
     }
 
+    /// Whether DATA from a port that an earlier transfer spoke with belongs to that one.
+    #[must_use]
+    pub fn is_stale(&self, recipe: &Recipe, bytes: &[u8]) -> bool {
+        let data = matches!(decode(bytes), Ok(Packet::Data { .. }));
+        self.phase == Phase::Asking && data && !recipe.habits.options.is_empty()
+    }
+
     /// The server sent something.
     pub fn handle(&mut self, scene: &mut Scene<'_>, inbound: Inbound<'_>) -> Reaction {
         scene.tally.received += 1;
@@ -198,7 +208,12 @@ impl Download {
             &habits.data
         };
         if !self.waits.another(scene.now, patience) {
-            return self.over(Say::Nothing, End::TimedOut);
+            let end = if self.violated {
+                End::Violated
+            } else {
+                End::TimedOut
+            };
+            return self.over(Say::Nothing, end);
         }
         if asking {
             scene.tally.requests_repeated += 1;
@@ -250,6 +265,7 @@ impl Download {
 
     fn lock(&mut self, scene: &Scene<'_>, from: SocketAddr) {
         self.phase = Phase::Running;
+        self.violated = false;
         self.peer = Some(from);
         self.waits.restart(scene.now, &scene.recipe.habits.data);
     }
@@ -266,6 +282,11 @@ impl Download {
         if self.phase == Phase::Asking {
             // A leftover of the transfer that had this port before is not an answer.
             if distance != 0 {
+                return Reaction::NOTHING;
+            }
+            // Nor is this, unless nothing better comes.
+            if len > self.blksize as usize {
+                self.violated = true;
                 return Reaction::NOTHING;
             }
             self.lock(scene, from);

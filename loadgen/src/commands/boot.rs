@@ -1,0 +1,42 @@
+//! `bootstorm boot`: whole boots, step by step, as firmware does them.
+//! It never knows a scenario by heart: they are files.
+
+use clap::Args;
+
+use super::Verdict;
+use super::common::Common;
+use super::live;
+use crate::engine::Load;
+use crate::scenario;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bootstorm boot 10.0.0.1 --machines 500 --scenario pxelinux
+  bootstorm boot 10.0.0.1 -m 500 --scenario ipxe=3 --scenario u-boot=1 --arrival racks:40/15
+  bootstorm boot 10.0.0.1 -m 100 --scenario ./mine.toml --check dir:/srv/tftp")]
+pub struct Boot {
+    #[command(flatten)]
+    common: Common,
+
+    /// What the machines do: a shipped scenario (see bootstorm scenarios) or a file; several are
+    /// chosen from by weight
+    #[arg(long, short, value_name = "NAME[=WEIGHT]", required = true, value_parser = super::run::weighted)]
+    scenario: Vec<(String, f64)>,
+}
+
+impl Boot {
+    /// Runs it.
+    pub fn run(&self) -> Result<Verdict, String> {
+        let mut scenarios = Vec::new();
+        for (name, weight) in &self.scenario {
+            let mut scenario = scenario::load(name)?;
+            for step in &mut scenario.steps {
+                step.habits.block_time += self.common.impairment.slow;
+            }
+            scenarios.push((scenario, *weight));
+        }
+        let plan = self.common.plan(Load::Boots(scenarios))?;
+        live::run(&plan, &self.common.measuring)
+    }
+}

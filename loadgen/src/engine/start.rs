@@ -1,0 +1,199 @@
+//! From a plan to running threads, and from what they leave to the result.
+//! It never touches a packet.
+
+use std::sync::mpsc;
+use std::thread;
+
+use super::collect::{Collector, RunFacts};
+use super::crew::Crew;
+use super::lanes::Lanes;
+use super::link::{self, Mmsg, Reading, Sockets, allow_files};
+use super::plan::{EnginePlan, Io};
+use super::shared::Shared;
+use super::worker::{Finished, Worker};
+use super::{Error, Watcher};
+use crate::machine::Nanos;
+use crate::measure::clock;
+use crate::result::RunResult;
+use crate::sources::Sources;
+
+/// From now to the first start: threads and sockets must be ready by then.
+const PREPARATION: Nanos = 50_000_000;
+/// Files that are not sockets.
+const OTHER_FILES: u64 = 64;
+
+/// What is going to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    pub server: String,
+    pub command: &'static str,
+    pub load: String,
+    pub machines: u32,
+    pub arrival: String,
+    pub sources: String,
+    pub impairment: String,
+    pub threads: usize,
+    /// DATA packets without losses, where the files' sizes and the number of starts are known.
+    pub packets: Option<u64>,
+}
+
+pub(super) fn run(plan: &EnginePlan, watcher: Watcher<'_>) -> Result<RunResult, Error> {
+    if plan.machines == 0 {
+        return Err(Error::Plan("no machines".into()));
+    }
+    let cores = cores(plan);
+    let threads = cores.len().min(plan.machines as usize).max(1);
+    let (zero, unix_zero) = zero(plan);
+    let stop = watcher.stop;
+    let shared = Shared::new(plan, zero, threads as u32, stop).map_err(Error::Plan)?;
+    (watcher.outlook)(&outlook(plan, &shared));
+    let (sockets, reading) = sockets(plan, &shared)?;
+    let (reports, received) = mpsc::channel();
+    let mut collector = Collector::new(plan, &shared, received)?;
+    let finished: Vec<(Finished, String)> = thread::scope(|scope| {
+        let mut handles = Vec::new();
+        for (thread, (sockets, lanes)) in (0..).zip(sockets) {
+            let spare = collector.spare_for(thread);
+            let reports = reports.clone();
+            let shared = &shared;
+            let core = cores.get(thread as usize).copied().flatten();
+            let run = move || {
+                pin(core);
+                // Here and not before: a ring belongs to the thread that made it.
+                let (link, io) = open_link(plan.io, sockets, reading)?;
+                let crew = Crew::new(shared, thread, lanes);
+                let worker = Worker::new(shared, thread, crew, link, reports, spare);
+                Ok((worker.run(), io))
+            };
+            let named = thread::Builder::new().name(format!("storm-{thread}"));
+            let handle = named.spawn_scoped(scope, run);
+            handles.push(handle.map_err(|error| Error::System("a thread", error))?);
+        }
+        drop(reports);
+        collector.collect(watcher.progress);
+        let unexpected = |_| Err(Error::Plan("a thread ended unexpectedly".into()));
+        let joined = handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(unexpected));
+        joined.collect::<Result<_, _>>()
+    })?;
+    let io = finished.first().map_or(String::new(), |(_, io)| io.clone());
+    let facts = RunFacts {
+        io,
+        threads: threads as u32,
+        unix_zero,
+    };
+    let finished = finished.into_iter().map(|(finished, _)| finished);
+    collector.result(finished.collect(), facts)
+}
+
+/// Each thread's sockets, and who may use which.
+fn sockets(plan: &EnginePlan, shared: &Shared) -> Result<(Vec<(Sockets, Lanes)>, Reading), Error> {
+    let reading = Reading {
+        trains: shared.asks_for_windows(),
+        largest: shared.largest_packet(),
+    };
+    let threads = u64::from(shared.threads);
+    let mine = u64::from(shared.machines).div_ceil(threads);
+    let owned = matches!(shared.sources, Sources::Ports(_));
+    // A port for the present transfer, and one for the last, which may have to be acknowledged
+    // again.
+    let count = if owned {
+        mine * 2
+    } else {
+        u64::from(plan.sockets.max(1))
+    };
+    allow_files(count * threads + OTHER_FILES).map_err(Error::Plan)?;
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let mut all = Vec::new();
+    for _ in 0..shared.threads {
+        let sockets = Sockets::open(plan.server.ip(), &shared.sources, count, reading.trains);
+        let sockets = sockets.map_err(|error| Error::System("sockets", error))?;
+        let lanes = if owned {
+            Lanes::owned(count)
+        } else {
+            Lanes::shared(count)
+        };
+        all.push((sockets, lanes));
+    }
+    Ok((all, reading))
+}
+
+fn open_link(
+    io: Io,
+    sockets: Sockets,
+    reading: Reading,
+) -> Result<(Box<dyn link::Link>, String), Error> {
+    if io == Io::Uring {
+        return Err(Error::Plan("this build has no io_uring backend".into()));
+    }
+    let link = Mmsg::new(sockets, reading).map_err(|error| Error::System("epoll", error))?;
+    Ok((Box::new(link), "epoll".into()))
+}
+
+/// The first start, on the monotonic clock and as Unix time.
+fn zero(plan: &EnginePlan) -> (Nanos, f64) {
+    let (now, unix) = (clock::now(), clock::unix());
+    // Sockets by the thousand take a while.
+    let ahead = PREPARATION + Nanos::from(plan.machines) * 20_000;
+    let ahead = match plan.start_at {
+        Some(at) if at > unix => ((at - unix) * 1e9) as Nanos,
+        _ => ahead,
+    };
+    (now + ahead, unix + ahead as f64 / 1e9)
+}
+
+/// The core of each thread; none: wherever the system puts it.
+fn cores(plan: &EnginePlan) -> Vec<Option<usize>> {
+    if let Some(cores) = &plan.cores {
+        return cores.iter().copied().map(Some).collect();
+    }
+    let usable = thread::available_parallelism().map_or(1, usize::from);
+    vec![None; plan.threads.unwrap_or(usable).max(1)]
+}
+
+fn pin(core: Option<usize>) {
+    let Some(core) = core else { return };
+    // SAFETY: an all-zero set is valid, CPU_SET stays inside of it, and the pointer is to it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if core < libc::CPU_SETSIZE as usize {
+            libc::CPU_SET(core, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
+        }
+    }
+}
+
+fn outlook(plan: &EnginePlan, shared: &Shared) -> Outlook {
+    Outlook {
+        server: plan.server.to_string(),
+        command: plan.load.command(),
+        load: plan.load.to_string(),
+        machines: plan.machines,
+        arrival: plan.arrival.to_string(),
+        sources: shared.sources.to_string(),
+        impairment: plan.impairment.to_string(),
+        threads: shared.threads as usize,
+        packets: expected_packets(shared),
+    }
+}
+
+/// Blocks of all transfers, if the oracle knows every file.
+fn expected_packets(shared: &Shared) -> Option<u64> {
+    let starts = match shared.count {
+        Some(count) => count,
+        None => shared.schedule().known_count()?,
+    };
+    let oracle = shared.oracle.as_deref()?;
+    let identity = shared.identity(0);
+    let blocks = |job: &super::shared::Job| -> u64 {
+        let steps = job.steps.iter().filter_map(|recipe| {
+            let name = recipe.name_for(&identity);
+            let file = oracle.find(&name, recipe.habits.netascii)?;
+            Some(oracle.expected_len(file) / recipe.largest_block() + 1)
+        });
+        steps.sum()
+    };
+    let all: u64 = shared.jobs.iter().map(blocks).sum();
+    Some(all / shared.jobs.len().max(1) as u64 * starts)
+}
