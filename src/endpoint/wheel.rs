@@ -13,6 +13,9 @@ const TICK_SHIFT: u32 = 20;
 const SPOKES: usize = 2_048;
 const WORDS: usize = SPOKES / 64;
 const NIL: u32 = u32::MAX;
+/// Room for entries from the start, 32 KiB: a shard with few transfers never takes memory for a
+/// packet, however many of its entries are stale. For a crowd it doubles a few times.
+const ENTRIES: usize = SPOKES;
 
 /// When a transfer's earliest entry comes up; kept with the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Wheel {
         Self {
             heads: Box::new([NIL; SPOKES]),
             occupied: [0; WORDS],
-            entries: Vec::new(),
+            entries: Vec::with_capacity(ENTRIES),
             free: NIL,
             now: now.0 >> TICK_SHIFT,
         }

@@ -80,7 +80,10 @@ const UNSAFE: &[&str] = &[
     "src/shard/steer.rs",
     "src/shard/tests/congestion.rs",
     "src/shard/uring/",
+    "tests/allocation/counting.rs",
     "tests/files/content.rs",
+    "tests/scarcity.rs",
+    "tests/support/jail.rs",
     "tests/support/server.rs",
     "benches/floor/src/",
 ];

@@ -9,6 +9,7 @@
 
 pub mod conversation;
 pub mod fetch;
+pub mod jail;
 #[macro_use]
 pub mod matrix;
 pub mod netns;
@@ -17,6 +18,7 @@ pub mod programs;
 pub mod rng;
 pub mod root;
 pub mod server;
+pub mod shard;
 
 pub use conversation::Conversation;
 pub use fetch::Fetch;

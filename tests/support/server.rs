@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use serde_json::Value;
 
+use super::jail::Hook;
 use super::{Io, Netns, Setup};
 
 /// How long anything may take that the server does at once on an idle machine.
@@ -37,6 +38,7 @@ pub struct Builder {
     args: Vec<String>,
     shards: u16,
     netns: Option<String>,
+    hook: Option<Hook>,
 }
 
 /// A running server.
@@ -110,6 +112,18 @@ impl Builder {
         self
     }
 
+    /// Leaves the choice of the backend to the server.
+    pub fn auto(mut self) -> Self {
+        "auto".clone_into(&mut self.args[1]);
+        self
+    }
+
+    /// Keeps something from the server, as a container would.
+    pub const fn jail(mut self, hook: Hook) -> Self {
+        self.hook = Some(hook);
+        self
+    }
+
     pub fn start(self) -> Server {
         let mut args = vec!["serve".to_string(), "--root".into()];
         args.push(self.root.to_str().expect("a plain path").into());
@@ -122,7 +136,7 @@ impl Builder {
         }
         args.extend(["--shards".into(), self.shards.to_string()]);
         args.extend(self.args);
-        let server = Server::spawn(self.netns.as_deref(), &args);
+        let server = Server::spawn(self.netns.as_deref(), self.hook, &args);
         assert!(!server.addrs.is_empty(), "an address in {}", server.ready);
         server
     }
@@ -141,6 +155,7 @@ impl Server {
             args,
             shards: 2,
             netns: None,
+            hook: None,
         }
     }
 
@@ -148,7 +163,7 @@ impl Server {
         Self::on(root, setup).start()
     }
 
-    fn spawn(netns: Option<&str>, args: &[String]) -> Self {
+    fn spawn(netns: Option<&str>, hook: Option<Hook>, args: &[String]) -> Self {
         let mut command = match netns {
             Some(name) => {
                 // `ip netns exec` becomes the program, so the process id stays.
@@ -164,11 +179,12 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // SAFETY: prctl is async-signal-safe and touches no memory of the parent.
+        // SAFETY: prctl and setrlimit, which the hooks use as well, are async-signal-safe and touch
+        // no memory of the parent.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 set_parent_process_death_signal(Some(Signal::KILL))?;
-                Ok(())
+                hook.map_or(Ok(()), |hook| hook())
             });
         }
         let mut child = command.spawn().expect("the server starts");

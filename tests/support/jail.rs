@@ -1,0 +1,76 @@
+//! What a container or a careful host keeps from a process: io_uring, locked memory.
+//! Hooks for a child between fork and exec: they never allocate and touch nothing of the parent.
+
+use std::io;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// To be run in the child before it becomes the server.
+pub type Hook = fn() -> io::Result<()>;
+
+/// A seccomp filter as Docker's: the three calls of io_uring give EPERM.
+pub fn no_io_uring() -> io::Result<()> {
+    const ERRNO: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    let mut filter = [
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        jump(libc::BPF_JGE, libc::SYS_io_uring_setup, 0, 2),
+        jump(libc::BPF_JGT, libc::SYS_io_uring_register, 1, 0),
+        instruction(libc::BPF_RET | libc::BPF_K, ERRNO, 0, 0),
+        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_mut_ptr(),
+    };
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)?;
+    let filter = (&raw const program).addr() as libc::c_ulong;
+    prctl(
+        libc::PR_SET_SECCOMP,
+        libc::SECCOMP_MODE_FILTER.into(),
+        filter,
+    )
+}
+
+/// No capability to lock memory, and as little as old systems grant.
+pub fn locks_64_kib() -> io::Result<()> {
+    limit_locked(64 << 10)
+}
+
+/// The same, and not a byte.
+pub fn locks_nothing() -> io::Result<()> {
+    limit_locked(0)
+}
+
+fn limit_locked(bytes: u64) -> io::Result<()> {
+    const CAP_IPC_LOCK: libc::c_ulong = 14;
+    // Who may not drop a capability from the bounding set is not root, and does not have it.
+    let _ = prctl(libc::PR_CAPBSET_DROP, CAP_IPC_LOCK, 0);
+    let limit = Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    Ok(setrlimit(Resource::Memlock, limit)?)
+}
+
+fn prctl(option: i32, first: libc::c_ulong, second: libc::c_ulong) -> io::Result<()> {
+    const NONE: libc::c_ulong = 0;
+    // SAFETY: the options used here read at most the filter program, which outlives the call.
+    match unsafe { libc::prctl(option, first, second, NONE, NONE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+const fn jump(condition: u32, number: libc::c_long, yes: u8, no: u8) -> libc::sock_filter {
+    instruction(
+        libc::BPF_JMP | condition | libc::BPF_K,
+        number as u32,
+        yes,
+        no,
+    )
+}
+
+const fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    let code = code as u16;
+    libc::sock_filter { code, jt, jf, k }
+}

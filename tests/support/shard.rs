@@ -1,0 +1,130 @@
+//! One shard of the server on a thread of the test program, for what no process shows from outside.
+//! It never differs from the real one: only the daemon around it is missing.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use ringboot::endpoint::Policy;
+use ringboot::files::{Deliver, Loader, Root};
+use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
+use ringboot::shard::{
+    Address, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan, Settings, Sockets,
+    Worker, bind, mailbox, open,
+};
+use ringboot::transfer::Nanos;
+
+/// What the tests choose.
+#[derive(Clone, Copy, Default)]
+pub struct How {
+    pub io: IoChoice,
+    pub single_port: bool,
+    pub policy: Policy,
+}
+
+pub struct Shard {
+    pub addr: SocketAddr,
+    pub records: RecordReceiver,
+    orders: Orders,
+    address: Address,
+    thread: JoinHandle<()>,
+}
+
+impl Shard {
+    /// `deliver` stands between the file threads and the shard; `begin` runs first on its thread.
+    pub fn start(
+        root: &Path,
+        how: How,
+        deliver: impl FnOnce(Address) -> Arc<dyn Deliver>,
+        begin: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let sockets = bind(&plan(how.single_port)).unwrap().pop().unwrap();
+        let addr = sockets.layout().listening().next().unwrap();
+        let orders = Orders::default();
+        let (address, mailbox) = mailbox(orders.clone()).unwrap();
+        let deliveries = vec![deliver(address.clone())];
+        let loader = Loader::start(Arc::new(Root::open(root).unwrap()), deliveries).unwrap();
+        let (sender, records) = record_queue();
+        let berth = Berth {
+            how,
+            sockets,
+            mailbox,
+            shards: vec![address.clone()],
+            loader,
+            records: sender,
+        };
+        let thread = std::thread::spawn(move || {
+            begin();
+            berth.serve();
+        });
+        Self {
+            addr,
+            records,
+            orders,
+            address,
+            thread,
+        }
+    }
+
+    pub fn stop(self) {
+        self.orders.give(Order::Stop);
+        self.address.wake();
+        self.thread.join().unwrap();
+    }
+}
+
+/// As in the real server: straight to the shard.
+pub fn directly(address: Address) -> Arc<dyn Deliver> {
+    Arc::new(address)
+}
+
+fn plan(single_port: bool) -> Plan {
+    Plan {
+        listen: vec![Listen {
+            addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            optional: false,
+        }],
+        shards: 1,
+        single_port,
+        data_ports: None,
+    }
+}
+
+/// What the thread takes with it. The rest is made there: an outbox never changes its thread.
+struct Berth {
+    how: How,
+    sockets: Sockets,
+    mailbox: Mailbox,
+    shards: Vec<Address>,
+    loader: Loader,
+    records: RecordSender,
+}
+
+impl Berth {
+    fn serve(self) {
+        let layout = self.sockets.layout().clone();
+        let waker = self.mailbox.waker.clone();
+        let opened = open(self.how.io, self.sockets, waker);
+        let mut backend = opened.unwrap_or_else(|why| panic!("{why}")).backend;
+        let worker = Worker {
+            mailbox: self.mailbox,
+            shards: self.shards,
+            sockets: layout,
+            outside: Outside {
+                shard: 0,
+                outbox: Outbox::default(),
+                loader: Arc::new(self.loader),
+                records: self.records,
+            },
+            settings: Settings {
+                policy: self.how.policy,
+                max_blksize: None,
+                drain_timeout: Nanos::ZERO,
+                shard: 0,
+                shards: 1,
+            },
+        };
+        worker.run(backend.as_mut()).unwrap();
+    }
+}
