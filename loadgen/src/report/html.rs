@@ -51,11 +51,16 @@ fn default_title(results: &[Named<'_>]) -> String {
     }
 }
 
-/// Text that stands for itself in HTML.
+/// Text that stands for itself in HTML. A number and its unit stay on one line.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
+    for (at, letter) in text.char_indices() {
         match letter {
+            ' ' if out.ends_with(|last: char| last.is_ascii_digit())
+                && begins_with_unit(&text[at + 1..]) =>
+            {
+                out.push('\u{a0}');
+            }
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -67,6 +72,16 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+fn begins_with_unit(text: &str) -> bool {
+    let word = text
+        .split(|letter: char| letter.is_whitespace() || ";,.)".contains(letter))
+        .next();
+    let units = [
+        "s", "ms", "µs", "ns", "%", "B", "kB", "MB", "GB", "TB", "kB/s", "MB/s", "GB/s",
+    ];
+    word.is_some_and(|word| units.contains(&word))
 }
 
 #[cfg(test)]

@@ -43,13 +43,24 @@ impl Axis {
         let least = least.max(1e-9);
         let from = least.log10().floor();
         let to = most.max(least).log10().ceil().max(from + 1.0);
+        // A short axis would have too few marks with decades alone.
+        let within: &[f64] = if to - from < 2.5 {
+            &[1.0, 2.0, 5.0]
+        } else {
+            &[1.0]
+        };
         Self {
             title,
             scale: Scale::Log,
             from,
             to,
             marks: count_up(to - from)
-                .map(|decade| 10_f64.powf(from + decade))
+                .flat_map(|decade| {
+                    within
+                        .iter()
+                        .map(move |times| times * 10_f64.powf(from + decade))
+                })
+                .filter(|value| value.log10() <= to + 1e-9)
                 .map(|value| (value, text(value)))
                 .collect(),
         }
@@ -59,7 +70,7 @@ impl Axis {
     pub fn nines(title: &'static str, most: f64) -> Self {
         let to = most.ceil().clamp(2.0, 6.0);
         let texts = ["90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %"];
-        let mut marks = vec![(0.0, "0 %".to_owned()), (0.5, "50 %".to_owned())];
+        let mut marks = vec![(0.5, "50 %".to_owned())];
         for (nines, text) in count_up(to - 1.0).zip(texts) {
             marks.push((1.0 - 10_f64.powf(-nines - 1.0), text.to_owned()));
         }
@@ -118,7 +129,7 @@ mod tests {
         let axis = Axis::log("t", 0.002, 3.0, |value| format!("{value}"));
         assert_eq!(axis.marks.len(), 5);
         assert!((axis.place(1.0) - 0.75).abs() < 1e-9);
-        assert_eq!(Axis::log("t", 0.0, 0.0, |v| v.to_string()).marks.len(), 2);
+        assert_eq!(Axis::log("t", 0.0, 0.0, |v| v.to_string()).marks.len(), 4);
     }
 
     #[test]

@@ -6,12 +6,35 @@ use std::fmt::Write;
 use super::axis::Axis;
 use super::escaped;
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 704.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 252.0;
+/// The drawing's size in its own units, which are about a pixel on a desktop: the page scales it,
+/// text and all, so a plot of half the width is drawn smaller, not shrunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    Full,
+    Half,
+}
+
+impl Size {
+    const fn width(self) -> f64 {
+        match self {
+            Self::Full => 860.0,
+            Self::Half => 520.0,
+        }
+    }
+
+    const fn height(self) -> f64 {
+        match self {
+            Self::Full => 330.0,
+            Self::Half => 260.0,
+        }
+    }
+}
+
+/// Room for the texts around the drawing.
+const LEFT: f64 = 76.0;
+const RIGHT: f64 = 36.0;
+const TOP: f64 = 24.0;
+const BOTTOM: f64 = 50.0;
 
 /// How points are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +54,7 @@ pub struct Plot<'a> {
     /// Unique on the page.
     pub id: &'a str,
     pub title: &'a str,
+    pub size: Size,
     /// What a person would say who sees it.
     pub description: String,
     pub x: Axis,
@@ -82,19 +106,22 @@ impl Plot<'_> {
 
     fn svg(&self) -> String {
         let mut out = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n\
+            "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n\
              <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n",
+            self.size.width(),
+            self.size.height(),
             escaped(self.title),
             escaped(&self.description),
             id = self.id,
         );
         self.grid(&mut out);
+        let right = self.right();
         if let Some((height, name)) = &self.mark {
             let y = self.y_at(*height);
             let _ = writeln!(
                 out,
-                "<line class=\"mark\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{RIGHT}\" y2=\"{y:.1}\"/>\
-                 <text class=\"note\" x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                "<line class=\"mark\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>\
+                 <text class=\"note\" x=\"{right}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 y - 5.0,
                 escaped(name)
             );
@@ -111,11 +138,12 @@ impl Plot<'_> {
     }
 
     fn grid(&self, out: &mut String) {
+        let (right, bottom) = (self.right(), self.bottom());
         for (value, text) in &self.y.marks {
             let y = self.y_at(*value);
             let _ = writeln!(
                 out,
-                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{RIGHT}\" y2=\"{y:.1}\"/>\
+                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>\
                  <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 LEFT - 8.0,
                 y + 4.0,
@@ -126,18 +154,18 @@ impl Plot<'_> {
             let x = self.x_at(*value);
             let _ = writeln!(
                 out,
-                "<line class=\"tick\" x1=\"{x:.1}\" y1=\"{BOTTOM}\" x2=\"{x:.1}\" y2=\"{:.1}\"/>\
+                "<line class=\"tick\" x1=\"{x:.1}\" y1=\"{bottom}\" x2=\"{x:.1}\" y2=\"{:.1}\"/>\
                  <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-                BOTTOM + 5.0,
-                BOTTOM + 20.0,
+                bottom + 5.0,
+                bottom + 20.0,
                 escaped(text)
             );
         }
         let _ = writeln!(
             out,
-            "<line class=\"axis\" x1=\"{LEFT}\" y1=\"{BOTTOM}\" x2=\"{RIGHT}\" y2=\"{BOTTOM}\"/>\
-             <text class=\"title\" x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            BOTTOM + 40.0,
+            "<line class=\"axis\" x1=\"{LEFT}\" y1=\"{bottom}\" x2=\"{right}\" y2=\"{bottom}\"/>\
+             <text class=\"title\" x=\"{right}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            bottom + 40.0,
             escaped(self.x.title)
         );
     }
@@ -162,11 +190,19 @@ impl Plot<'_> {
     }
 
     fn x_at(&self, value: f64) -> f64 {
-        LEFT + self.x.place(value) * (RIGHT - LEFT)
+        LEFT + self.x.place(value) * (self.right() - LEFT)
     }
 
     fn y_at(&self, value: f64) -> f64 {
-        BOTTOM - self.y.place(value) * (BOTTOM - TOP)
+        self.bottom() - self.y.place(value) * (self.bottom() - TOP)
+    }
+
+    const fn right(&self) -> f64 {
+        self.size.width() - RIGHT
+    }
+
+    const fn bottom(&self) -> f64 {
+        self.size.height() - BOTTOM
     }
 }
 

@@ -2,7 +2,7 @@
 //! way over time. It never draws.
 
 use super::axis::Axis;
-use super::plot::{Join, Plot, Series};
+use super::plot::{Join, Plot, Series, Size};
 use super::{Named, tables};
 use crate::report::text::headline;
 use crate::report::units::{count, rate, seconds};
@@ -59,6 +59,7 @@ fn completion(results: &[Named<'_>]) -> Option<String> {
         Plot {
             id: "completion",
             title: "Machines that are up",
+            size: Size::Full,
             description: results
                 .iter()
                 .map(|named| spoken(named, results.len() > 1))
@@ -91,7 +92,11 @@ fn percentiles(results: &[Named<'_>], id: &str, title: &str, of: Of) -> Option<S
         .iter()
         .filter_map(|named| quantiles(named.name, of(&named.result.latency)))
         .collect();
-    percentile_plot(id, title, series, tables::percentiles(results, of))
+    percentile_plot(
+        (id, title, Size::Half),
+        series,
+        tables::percentiles(results, of),
+    )
 }
 
 fn percentiles_of_one(result: &RunResult) -> Option<String> {
@@ -103,10 +108,18 @@ fn percentiles_of_one(result: &RunResult) -> Option<String> {
         .iter()
         .map(|(_, title, of)| (*title, of(&result.latency)))
         .collect();
-    percentile_plot("latency", "Latencies", series, tables::latencies(&rows))
+    percentile_plot(
+        ("latency", "Latencies", Size::Full),
+        series,
+        tables::latencies(&rows),
+    )
 }
 
-fn percentile_plot(id: &str, title: &str, series: Vec<Series>, table: String) -> Option<String> {
+fn percentile_plot(
+    (id, title, size): (&str, &str, Size),
+    series: Vec<Series>,
+    table: String,
+) -> Option<String> {
     let values = || {
         series
             .iter()
@@ -124,6 +137,7 @@ fn percentile_plot(id: &str, title: &str, series: Vec<Series>, table: String) ->
         Plot {
             id,
             title,
+            size,
             description:
                 "From the intended start, by percentile. Each step to the right is ten times \
                           as rare; each step up is ten times as long."
@@ -208,6 +222,7 @@ fn over_time(
         Plot {
             id,
             title,
+            size: Size::Half,
             description: description.to_owned(),
             x: Axis::linear("seconds after the start", longest(results), plain),
             y: Axis::linear("", most, text),

@@ -52,7 +52,7 @@ fn the_page_is_well_formed_and_needs_nothing_from_elsewhere() {
 fn the_answer_the_plots_and_their_tables_are_there() {
     let page = page_of(&[storm(500, 0.0)]);
     assert!(page.contains(
-        "<h1>500 machines: 495 up, last after 68.8 s; 5 gave up at kernel: timed out</h1>"
+        "<h1>500 machines: 495 up, last after 68.8\u{a0}s; 5 gave up at kernel: timed out</h1>"
     ));
     for id in ["completion", "throughput", "active", "latency"] {
         assert!(page.contains(&format!("<title id=\"{id}-t\">")), "{id}");
@@ -84,7 +84,7 @@ fn several_results_stand_beside_each_other_with_the_best_marked() {
     let page = page_of(&[storm(500, 0.0), slow]);
     assert!(page.contains("Side by side"));
     assert!(page.contains(
-        "<td class=\"best\"><strong>423 MB/s</strong> <span>best</span></td><td>211 MB/s</td>"
+        "<td class=\"best\"><strong>423\u{a0}MB/s</strong> <span>best</span></td><td>211\u{a0}MB/s</td>"
     ));
     assert!(page.contains("other &lt;b&gt;"));
 }
@@ -99,7 +99,7 @@ fn warnings_stand_above_the_figures() {
         .find("The generator, not the server, was the limit")
         .unwrap();
     assert!(alarm < page.find("class=\"cards\"").unwrap());
-    assert!(page.contains("Late by 20 ms."));
+    assert!(page.contains("Late by 20\u{a0}ms."));
     assert!(page.contains("cut short"));
 }
 

@@ -35,6 +35,8 @@ impl Unit {
             Self::Nanos => units::seconds(value / 1e9),
             Self::Bytes => units::bytes(value as u64),
             Self::Rate => units::rate(value),
+            // Means of several runs have fractions.
+            Self::Count if value.fract() == 0.0 => units::count(value as u64),
             Self::Count => units::three_digits(value),
             Self::Share => format!("{} %", units::three_digits(value * 100.0)),
         }
