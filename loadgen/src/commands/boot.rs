@@ -1,6 +1,8 @@
 //! `bootstorm boot`: whole boots, step by step, as firmware does them.
 //! It never knows a scenario by heart: they are files.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::Verdict;
@@ -28,15 +30,20 @@ pub struct Boot {
 impl Boot {
     /// Runs it.
     pub fn run(&self) -> Result<Verdict, String> {
-        let mut scenarios = Vec::new();
-        for (name, weight) in &self.scenario {
-            let mut scenario = scenario::load(name)?;
-            for step in &mut scenario.steps {
-                step.habits.block_time += self.common.impairment.slow;
-            }
-            scenarios.push((scenario, *weight));
-        }
-        let plan = self.common.plan(Load::Boots(scenarios))?;
-        live::run(&plan, &self.common.measuring)
+        let load = load(&self.scenario, self.common.impairment.slow)?;
+        live::run(&self.common.plan(load)?, &self.common.measuring)
     }
+}
+
+/// Scenarios with their weights; each client takes `slow` more for each block.
+pub(super) fn load(scenarios: &[(String, f64)], slow: Duration) -> Result<Load, String> {
+    let mut weighted = Vec::new();
+    for (name, weight) in scenarios {
+        let mut scenario = scenario::load(name)?;
+        for step in &mut scenario.steps {
+            step.habits.block_time += slow;
+        }
+        weighted.push((scenario, *weight));
+    }
+    Ok(Load::Boots(weighted))
 }

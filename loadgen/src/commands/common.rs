@@ -26,7 +26,7 @@ pub struct Common {
     pub server: String,
 
     /// Machines at the same time
-    #[arg(long, short = 'm', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, short = 'm', alias = "from", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub machines: u32,
 
     /// When machines start: closed (each again as soon as it is done), all-at-once, rate:R,

@@ -18,9 +18,22 @@ use crate::result::{self, RunResult};
 /// As shells say it: 128 and the number of the signal.
 const INTERRUPTED: i32 = 130;
 
+/// Set, it ends the run.
+pub type Stop = Arc<AtomicBool>;
+
+/// Runs a plan to its report.
 pub fn run(plan: &EnginePlan, measuring: &MeasureArgs) -> Result<Verdict, String> {
-    let stop = interruptible().map_err(|error| format!("signals: {error}"))?;
-    let quiet = measuring.quiet;
+    let stop = interruptible()?;
+    let mut result = measure(plan, measuring.quiet, &stop)?;
+    if let Some(slo) = &measuring.slo {
+        result.objectives = slo.judge(&result);
+    }
+    publish(&result, measuring)?;
+    Ok(result.verdict())
+}
+
+/// Runs a plan and returns what it showed; `quiet` keeps plan and progress to itself.
+pub fn measure(plan: &EnginePlan, quiet: bool, stop: &Stop) -> Result<RunResult, String> {
     let live = io::stderr().is_terminal();
     let mut outlook = |outlook: &Outlook| {
         if !quiet {
@@ -35,25 +48,22 @@ pub fn run(plan: &EnginePlan, measuring: &MeasureArgs) -> Result<Verdict, String
     let watcher = Watcher {
         outlook: &mut outlook,
         progress: &mut progress,
-        stop,
+        stop: Arc::clone(stop),
     };
-    let mut result = engine::run(plan, watcher).map_err(|error| error.to_string())?;
-    if let Some(slo) = &measuring.slo {
-        result.objectives = slo.judge(&result);
-    }
+    let result = engine::run(plan, watcher).map_err(|error| error.to_string())?;
     if live && !quiet {
         eprintln!();
     }
-    publish(&result, measuring)?;
-    Ok(result.verdict())
+    Ok(result)
 }
 
 /// The first Ctrl-C ends the run with what there is, the second ends at once.
-fn interruptible() -> io::Result<Arc<AtomicBool>> {
+pub fn interruptible() -> Result<Stop, String> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&stop))?;
-        flag::register(signal, Arc::clone(&stop))?;
+        flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&stop))
+            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| format!("signals: {error}"))?;
     }
     Ok(stop)
 }
@@ -112,7 +122,7 @@ fn show(progress: &Progress, live: bool) {
 }
 
 /// The report for people, and the document.
-fn publish(result: &RunResult, measuring: &MeasureArgs) -> Result<(), String> {
+pub fn publish(result: &RunResult, measuring: &MeasureArgs) -> Result<(), String> {
     let on_stdout = measuring
         .json
         .as_ref()

@@ -10,6 +10,7 @@ mod merge;
 mod report;
 mod run;
 mod scenarios;
+mod search;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     Run(Box<run::Run>),
     /// Boot many machines, each through all steps of its firmware
     Boot(Box<boot::Boot>),
+    /// Find the largest farm that meets objectives
+    Search(Box<search::Search>),
     /// Write a reproducible root directory: what the shipped scenarios ask for
     MakeRoot(make_root::MakeRoot),
     /// List the shipped scenarios, or show one
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => args.run(),
         Command::Boot(args) => args.run(),
+        Command::Search(args) => args.run(),
         Command::MakeRoot(args) => args.run(),
         Command::Scenarios(args) => args.run(),
         Command::Merge(args) => args.run(),

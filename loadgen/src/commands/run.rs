@@ -78,14 +78,23 @@ pub struct ClientArgs {
 impl Run {
     /// Runs it.
     pub fn run(&self) -> Result<Verdict, String> {
-        let mut habits = self.client.habits()?;
-        habits.block_time += self.common.impairment.slow;
-        let load = Load::Files {
-            files: self.file.clone(),
-            habits: Box::new(habits),
-        };
+        let load = load(&self.file, &self.client, self.common.impairment.slow)?;
         live::run(&self.common.plan(load)?, &self.common.measuring)
     }
+}
+
+/// Files with their weights; the client takes `slow` more for each block.
+pub(super) fn load(
+    files: &[(String, f64)],
+    client: &ClientArgs,
+    slow: Duration,
+) -> Result<Load, String> {
+    let mut habits = client.habits()?;
+    habits.block_time += slow;
+    Ok(Load::Files {
+        files: files.to_vec(),
+        habits: Box::new(habits),
+    })
 }
 
 impl ClientArgs {

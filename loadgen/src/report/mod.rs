@@ -2,6 +2,7 @@
 
 pub mod compared;
 pub mod html;
+pub mod searched;
 mod table;
 pub mod text;
 pub mod units;

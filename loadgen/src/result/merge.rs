@@ -98,16 +98,29 @@ fn add_boots(sum: &mut Boots, part: &Boots) -> Result<(), String> {
     sum.curve = curve::merged(&sum.curve, &part.curve);
     add_map(&mut sum.gave_up, &part.gave_up);
     for step in &part.steps {
-        let same = |known: &&mut StepResult| {
-            (&known.scenario, &known.label) == (&step.scenario, &step.label)
-        };
-        match sum.steps.iter_mut().find(same) {
-            Some(known) => {
-                known.transfers.add(&step.transfers);
-                add_histogram(&mut known.time, &step.time)?;
-            }
-            None => sum.steps.push(step.clone()),
+        add_step(&mut sum.steps, step)?;
+    }
+    Ok(())
+}
+
+/// Steps of one name together: a chain of file names is one step for people.
+pub fn gather(steps: &[StepResult]) -> Result<Vec<StepResult>, String> {
+    let mut sum = Vec::new();
+    for step in steps {
+        add_step(&mut sum, step)?;
+    }
+    Ok(sum)
+}
+
+fn add_step(sum: &mut Vec<StepResult>, step: &StepResult) -> Result<(), String> {
+    let same =
+        |known: &&mut StepResult| (&known.scenario, &known.label) == (&step.scenario, &step.label);
+    match sum.iter_mut().find(same) {
+        Some(known) => {
+            known.transfers.add(&step.transfers);
+            add_histogram(&mut known.time, &step.time)?;
         }
+        None => sum.push(step.clone()),
     }
     Ok(())
 }

@@ -12,6 +12,6 @@ pub mod sample;
 mod shape;
 mod store;
 
-pub use merge::merge;
+pub use merge::{gather, merge};
 pub use shape::*;
 pub use store::{read, schema, write};

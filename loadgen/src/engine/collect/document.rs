@@ -11,7 +11,7 @@ use crate::machine::Nanos;
 use crate::measure::{Recorder, process, sum_transfers};
 use crate::result::{
     Boots, Generator, Histogram, Latency, Packets, Plan, RunResult, SCHEMA, ServerUse, StepResult,
-    Transfers,
+    Transfers, gather,
 };
 
 /// Points of a completion curve.
@@ -163,7 +163,8 @@ impl Collector<'_> {
             completed: all.boots_up.len() as u64,
             curve: curve(&all.boots_up, self.shared.measure_from),
             gave_up: texts(gave_up),
-            steps,
+            // Its own histograms always fit together.
+            steps: gather(&steps).unwrap_or(steps),
         }
     }
 

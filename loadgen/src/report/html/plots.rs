@@ -205,12 +205,7 @@ fn over_time(
         .filter(|named| !named.result.intervals.is_empty())
         .map(|named| Series {
             name: named.name.to_owned(),
-            points: named
-                .result
-                .intervals
-                .iter()
-                .map(|interval| (interval.start + interval.seconds / 2.0, value(interval)))
-                .collect(),
+            points: steps(&named.result.intervals, value),
         })
         .collect();
     let most = series
@@ -227,12 +222,26 @@ fn over_time(
             x: Axis::linear("seconds after the start", longest(results), plain),
             y: Axis::linear("", most, text),
             join: Join::Line,
-            table: tables::over_time(&series, text),
+            table: tables::over_time(results, value, text),
             series,
             mark: None,
         }
         .html()
     })
+}
+
+/// Each stretch of time is as long as it was: a run of one interval has a line too.
+fn steps(intervals: &[Interval], value: fn(&Interval) -> f64) -> Vec<(f64, f64)> {
+    intervals
+        .iter()
+        .flat_map(|interval| {
+            let value = value(interval);
+            [
+                (interval.start, value),
+                (interval.start + interval.seconds, value),
+            ]
+        })
+        .collect()
 }
 
 fn longest(results: &[Named<'_>]) -> f64 {

@@ -1,10 +1,9 @@
 //! Tables of the page. They never leave out a row because it looks bad.
 
-use super::plot::Series;
 use super::{Named, escaped};
 use crate::report::units::{count, nanos, seconds};
 use crate::result::compare::METRICS;
-use crate::result::{Histogram, Latency};
+use crate::result::{Histogram, Interval, Latency};
 
 /// A table from its heading and rows; the first column names the row.
 pub fn table(caption: &str, heading: &[&str], rows: &[Vec<String>]) -> String {
@@ -137,32 +136,36 @@ pub fn percentiles(results: &[Named<'_>], of: fn(&Latency) -> &Histogram) -> Str
 /// At most so many rows: the plot shows the rest.
 const ROWS: usize = 60;
 
-/// Moments of several series. They may have been recorded at different times.
-pub fn over_time(series: &[Series], text: fn(f64) -> String) -> String {
-    let longest = series.iter().max_by_key(|series| series.points.len());
-    let Some(longest) = longest else {
-        return String::new();
-    };
-    let every = longest.points.len().div_ceil(ROWS).max(1);
-    let mut heading = vec!["seconds"];
-    heading.extend(series.iter().map(|series| series.name.as_str()));
+/// Stretches of time of several results, which may have been cut in different ways.
+pub fn over_time(
+    results: &[Named<'_>],
+    value: fn(&Interval) -> f64,
+    text: fn(f64) -> String,
+) -> String {
+    let intervals = |named: &Named<'_>| named.result.intervals.clone();
+    let longest = results
+        .iter()
+        .map(intervals)
+        .max_by_key(Vec::len)
+        .unwrap_or_default();
+    let every = longest.len().div_ceil(ROWS).max(1);
+    let mut heading = vec!["from second"];
+    heading.extend(results.iter().map(|named| named.name));
     let rows: Vec<Vec<String>> = longest
-        .points
         .iter()
         .step_by(every)
-        .map(|(at, _)| {
-            let mut row = vec![format!("{at:.1}")];
-            row.extend(series.iter().map(|series| {
-                // The last moment that is not later than this one.
-                let before = series
-                    .points
-                    .iter()
-                    .take_while(|(when, _)| *when <= at + 1e-6);
-                before
-                    .last()
-                    .map_or(String::new(), |(_, value)| text(*value))
+        .map(|row| {
+            let mut cells = vec![format!("{:.1}", row.start)];
+            cells.extend(results.iter().map(|named| {
+                let mut theirs = named.result.intervals.iter();
+                theirs
+                    .find(|other| {
+                        (other.start - 1e-6..other.start + other.seconds - 1e-6)
+                            .contains(&row.start)
+                    })
+                    .map_or(String::new(), |interval| text(value(interval)))
             }));
-            row
+            cells
         })
         .collect();
     table("", &heading, &rows)

@@ -76,6 +76,18 @@ fn a_saturated_generator_is_named_by_its_host() {
 }
 
 #[test]
+fn the_names_of_a_chain_are_one_step() {
+    let boots = storm(100, 0.0).boots.unwrap();
+    let mut steps = boots.steps.clone();
+    steps.extend(boots.steps.iter().cloned());
+    let gathered = gather(&steps).unwrap();
+    assert_eq!(gathered.len(), 3);
+    assert_eq!(gathered[1].label, "kernel");
+    assert_eq!(gathered[1].transfers.begun, 200);
+    assert_eq!(gathered[1].time.count, 198);
+}
+
+#[test]
 fn other_schemas_are_refused() {
     let mut other = storm(10, 0.0);
     other.schema = SCHEMA + 1;
