@@ -83,6 +83,9 @@ pub const LOG_QUEUE: usize = 16_384;
 /// Lines are written this long after one another's batch: nobody reads a log faster.
 pub const LOG_PAUSE: Nanos = Nanos::from_millis(10);
 
+/// The server's end waits this long for the reader of the log: nobody who has not read by then will.
+pub const LOG_LAST_WORDS: Nanos = Nanos::from_secs(1);
+
 // --- The kernel ---
 
 /// Socket buffers, in bytes. A burst of 2,000 requests takes about 2 MiB of a receive buffer (the

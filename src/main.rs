@@ -1,7 +1,6 @@
 //! The program: reads the command line and hands over to the command.
 //! It never does a command's work.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,7 +25,7 @@ fn serve(args: &ServeArgs) -> ExitCode {
     match daemon::serve(&args.into()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "ringboot: {error}");
+            log::last_words(&format!("ringboot: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -263,7 +263,28 @@ fn a_taken_port_is_one_line_and_status_1() {
         &addr,
     ]);
     assert!(
-        said.contains(&addr) && said.contains("another program"),
+        said.contains(&addr) && said.contains("another program") && said.contains("--listen"),
+        "{said}"
+    );
+}
+
+#[test]
+fn too_few_data_ports_are_one_line_and_status_1() {
+    let root = Root::new();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let range = format!("{port}-{port}");
+    let said = refusal(&[
+        "serve",
+        "--root",
+        root.path().to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--data-ports",
+        &range,
+    ]);
+    assert!(
+        said.contains(&format!("--data-ports {range}")) && said.contains("widen"),
         "{said}"
     );
 }

@@ -6,15 +6,18 @@ mod support;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use support::conversation::any_port;
 use support::fetch::Failed;
 use support::packet::error;
-use support::server::PROGRAM;
+use support::server::{PATIENCE, PROGRAM};
 use support::{Conversation, Fetch, Root, Server, Setup, pattern};
 
 type Change = fn(&Path);
@@ -320,42 +323,81 @@ backends! {
     /// Nobody reads the log: the pipe fills up, then breaks. Files are served all the same.
     fn a_stuck_log_stops_nothing(setup) {
         let root = Root::with("file", b"content");
+        let mut unread = Unread::start(&root, setup);
+        // Some 300 bytes a line, and a pipe holds 64 KiB.
+        let result = std::panic::catch_unwind(|| fetch_often(unread.addr, 2_000));
+        unread.log = None;
+        let broken = std::panic::catch_unwind(|| fetch_often(unread.addr, 500));
+        let alive = unread.child.try_wait().unwrap().is_none();
+        drop(unread);
+        result.expect("served with a full pipe");
+        broken.expect("served with a broken pipe");
+        assert!(alive, "the server outlives its log");
+    }
+
+    /// Nor does it keep the server from ending when it is told to.
+    fn a_stuck_log_does_not_hold_up_the_end(setup) {
+        let root = Root::with("file", b"content");
+        let mut unread = Unread::start(&root, setup);
+        fetch_often(unread.addr, 1_000);
+        let pid = Pid::from_child(&unread.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match unread.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "still there after SIGTERM"),
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(status.code(), Some(0));
+    }
+}
+
+/// A server whose log is read up to the ready line and no further.
+struct Unread {
+    child: Child,
+    addr: SocketAddr,
+    log: Option<BufReader<ChildStderr>>,
+}
+
+impl Unread {
+    fn start(root: &Root, setup: Setup) -> Self {
         let mut child = Command::new(PROGRAM)
-            .args(["serve", "--listen", "127.0.0.1:0", "--shards", "2", "--io", setup.io.as_str(), "--root"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--shards", "2", "--io"])
+            .args([setup.io.as_str(), "--root"])
             .arg(root.path())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         let addr = loop {
             line.clear();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "no ready line");
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "no ready line");
             if let Some(rest) = line.strip_prefix("ringboot: ready on ") {
                 break rest.split(' ').next().unwrap().parse().unwrap();
             }
         };
-        let check = |rounds| {
-            for _ in 0..rounds {
-                let mut client = Conversation::between(any_port(addr), addr);
-                client.rrq("file", "octet", &[]);
-                client.expect_data(1, b"content");
-                client.ack(1);
-            }
-        };
-        // Some 300 bytes a line, and a pipe holds 64 KiB.
-        let result = std::panic::catch_unwind(|| {
-            check(2_000);
-        });
-        drop(stderr);
-        let broken = std::panic::catch_unwind(|| check(500));
-        let alive = child.try_wait().unwrap().is_none();
-        let _ = child.kill();
-        let _ = child.wait();
-        result.expect("served with a full pipe");
-        broken.expect("served with a broken pipe");
-        assert!(alive, "the server outlives its log");
+        let log = Some(log);
+        Self { child, addr, log }
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn fetch_often(addr: SocketAddr, rounds: usize) {
+    for _ in 0..rounds {
+        let mut client = Conversation::between(any_port(addr), addr);
+        client.rrq("file", "octet", &[]);
+        client.expect_data(1, b"content");
+        client.ack(1);
     }
 }
 

@@ -15,10 +15,10 @@ use ringboot::endpoint::{Outcome, Policy};
 use ringboot::files::{Deliver, Opened};
 use ringboot::observe::record::Record;
 use ringboot::shard::{Address, IoChoice};
-use support::jail::{Hook, locks_64_kib, locks_nothing, no_io_uring};
+use support::jail::{Hook, locks_64_kib, locks_nothing, no_io_uring, opens_64_files};
 use support::server::{PATIENCE, PROGRAM, wants};
 use support::shard::{How, Shard, directly};
-use support::{Fetch, Io, Root, Server, Setup, pattern};
+use support::{Conversation, Fetch, Io, Root, Server, Setup, pattern};
 
 #[test]
 fn without_io_uring_auto_serves_by_epoll_and_says_why() {
@@ -71,6 +71,26 @@ fn scarce_locked_memory_makes_a_small_ring_or_none() {
     }
     let said = refused(locks_nothing);
     assert!(said.contains("RLIMIT_MEMLOCK is 0 KiB"), "{said}");
+}
+
+/// Each file that is served is an open one, and processes start with a limit of 1,024: it is raised
+/// to what the administrator allows.
+#[test]
+fn more_files_than_the_first_limit() {
+    const FILES: u8 = 100;
+    let root = Root::new();
+    for number in 0..FILES {
+        root.write(&number.to_string(), &[number; 600]);
+    }
+    let server = Server::on(root.path(), Setup::EPOLL).jail(opens_64_files);
+    let server = server.start();
+    let mut clients: Vec<_> = (0..FILES).map(|_| Conversation::with(&server)).collect();
+    for (number, client) in (0..FILES).zip(&mut clients) {
+        client.rrq(&number.to_string(), "octet", &[]);
+        client.expect_data(1, &[number; 512]);
+    }
+    drop(clients);
+    server.stop();
 }
 
 /// A host where io_uring is switched off altogether names that first.

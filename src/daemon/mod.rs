@@ -2,6 +2,7 @@
 //! It never touches a packet.
 
 mod cores;
+mod descriptors;
 mod from_cli;
 mod signals;
 mod threads;
@@ -72,6 +73,7 @@ pub(crate) enum News {
 /// When the server cannot start, or a shard's kernel interface stops working.
 pub fn serve(options: &Options) -> Result<(), ServeError> {
     threads::die_with_any_thread();
+    descriptors::use_all();
     let root = Root::open(&options.root).map_err(ServeError::Root)?;
     let cores = cores::usable();
     let shards = options.shards.unwrap_or_else(|| shard_count(&cores));
@@ -155,9 +157,10 @@ fn wait(
         };
         match news {
             News::Signal(request) => {
-                let order = follow(request, orders.current());
+                let (order, notice) = follow(request, orders.current());
                 orders.give(order);
                 crew.wake_all();
+                crew.log.notice(&notice);
             }
             News::ShardEnded(Ok(())) => shards -= 1,
             News::ShardEnded(Err(error)) => {
@@ -168,19 +171,17 @@ fn wait(
     Ok(())
 }
 
-/// The first request drains, the second ends at once.
-fn follow(request: signals::Request, current: Order) -> Order {
+/// The first request drains, the second ends at once. The log hears of it by its queue: a reader
+/// that is stuck must not keep us from following.
+fn follow(request: signals::Request, current: Order) -> (Order, String) {
     match current {
-        Order::Serve => {
-            tracing::info!(
+        Order::Serve => (
+            Order::Drain,
+            format!(
                 "{request}: taking no more requests, waiting for the transfers under way; \
                  once more ends at once"
-            );
-            Order::Drain
-        }
-        Order::Drain | Order::Stop => {
-            tracing::info!("{request} again: ending at once");
-            Order::Stop
-        }
+            ),
+        ),
+        Order::Drain | Order::Stop => (Order::Stop, format!("{request} again: ending at once")),
     }
 }

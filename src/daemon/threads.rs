@@ -4,12 +4,13 @@
 use std::panic;
 use std::process;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{News, Options, ServeError, cores};
 use crate::files::{Deliver, Loader, Root};
+use crate::limits::LOG_LAST_WORDS;
 use crate::observe::log;
 use crate::observe::record::{RecordSender, record_queue};
 use crate::shard::{
@@ -19,21 +20,29 @@ use crate::shard::{
 /// What came up, for the ready line.
 #[derive(Debug)]
 pub struct Started {
-    pub io: &'static str,
+    /// The backends' names; more than one where the shards differ.
+    pub io: String,
     pub shards: usize,
 }
 
 /// The threads of a running server.
 pub struct Crew {
     pub started: Started,
+    pub log: RecordSender,
     addresses: Vec<Address>,
-    log: JoinHandle<()>,
+    /// Hangs up when the log has written its last line.
+    log_ended: Receiver<()>,
 }
 
 /// A panic in any thread ends the process with a core dump and a non-zero status.
 pub fn die_with_any_thread() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        // The report waits for a log that nobody reads; the end does not.
+        let _ = Builder::new().spawn(|| {
+            thread::sleep(LOG_LAST_WORDS.to_duration());
+            process::abort();
+        });
         report(info);
         process::abort();
     }));
@@ -50,7 +59,11 @@ impl Crew {
         news: &Sender<News>,
     ) -> Result<Self, ServeError> {
         let (records, log_queue) = record_queue();
-        let log = spawn("ringboot-log", move || log::write_records(&log_queue))?;
+        let (log_running, log_ended) = bounded(0);
+        spawn("ringboot-log", move || {
+            log::write_records(&log_queue);
+            drop::<Sender<()>>(log_running);
+        })?;
         let mut addresses = Vec::new();
         let mut mailboxes = Vec::new();
         for _ in &sockets {
@@ -91,8 +104,9 @@ impl Crew {
         }
         Ok(Self {
             started: await_all(&readiness, count)?,
+            log: records,
             addresses,
-            log,
+            log_ended,
         })
     }
 
@@ -102,10 +116,11 @@ impl Crew {
         }
     }
 
-    /// Waits for the last line of the log.
+    /// Waits for the last line of the log, if anybody reads it.
     pub fn finish(self) {
-        // The shards have hung up, so the log ends with its queue.
-        let _ = self.log.join();
+        // The shards have hung up already, so the log ends with its queue.
+        drop(self.log);
+        let _ = self.log_ended.recv_timeout(LOG_LAST_WORDS.to_duration());
     }
 }
 
@@ -116,19 +131,44 @@ fn core_for(shard: usize, shards: usize, cores: &[usize]) -> Option<usize> {
         .flatten()
 }
 
+/// A shard's backend, and why it is not io_uring where that was wanted.
+struct Chosen {
+    io: &'static str,
+    fallback: Option<String>,
+}
+
 fn await_all(
-    readiness: &Receiver<Result<&'static str, String>>,
+    readiness: &Receiver<Result<Chosen, String>>,
     shards: usize,
 ) -> Result<Started, ServeError> {
-    let mut io = "";
+    let mut chosen = Vec::new();
     for _ in 0..shards {
-        io = match readiness.recv() {
-            Ok(Ok(io)) => io,
+        chosen.push(match readiness.recv() {
+            Ok(Ok(one)) => one,
             Ok(Err(reason)) => return Err(ServeError::Backend(reason)),
             Err(_) => return Err(ServeError::Backend("a shard ended before it began".into())),
-        };
+        });
     }
+    explain(&chosen);
+    let mut io: Vec<&str> = chosen.iter().map(|one| one.io).collect();
+    io.sort_unstable();
+    io.dedup();
+    let io = io.join("+");
     Ok(Started { io, shards })
+}
+
+/// Shards share the user's limit of locked memory, so it may grant a ring to some of them only.
+fn explain(chosen: &[Chosen]) {
+    let reasons: Vec<&String> = chosen
+        .iter()
+        .filter_map(|one| one.fallback.as_ref())
+        .collect();
+    let (count, shards) = (reasons.len(), chosen.len());
+    match reasons.first() {
+        Some(why) if count == shards => tracing::warn!("io=epoll, because {why}"),
+        Some(why) => tracing::warn!("io=epoll in {count} of {shards} shards, because {why}"),
+        None => {}
+    }
 }
 
 /// All that one shard's thread takes with it.
@@ -144,7 +184,7 @@ struct Berth {
 }
 
 impl Berth {
-    fn run(self, ready: &Sender<Result<&'static str, String>>, news: &Sender<News>) {
+    fn run(self, ready: &Sender<Result<Chosen, String>>, news: &Sender<News>) {
         if let Some(core) = self.core
             && let Err(error) = cores::pin(core)
         {
@@ -162,9 +202,6 @@ impl Berth {
                 return;
             }
         };
-        if let (Some(why), 0) = (&opened.fallback, self.settings.shard) {
-            tracing::warn!("io=epoll, because {why}");
-        }
         let worker = Worker {
             mailbox: self.mailbox,
             shards: self.shards,
@@ -177,16 +214,19 @@ impl Berth {
             },
             settings: self.settings,
         };
-        let _ = ready.send(Ok(opened.backend.name()));
+        let _ = ready.send(Ok(Chosen {
+            io: opened.backend.name(),
+            fallback: opened.fallback.take(),
+        }));
         let result = worker.run(opened.backend.as_mut());
         drop(opened);
         let _ = news.send(News::ShardEnded(result));
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ServeError> {
-    Builder::new()
-        .name(name.into())
-        .spawn(body)
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), ServeError> {
+    let thread = Builder::new().name(name.into()).spawn(body);
+    thread
+        .map(drop)
         .map_err(|error| ServeError::System("start a thread", error))
 }

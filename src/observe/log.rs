@@ -1,13 +1,14 @@
 //! The log: text for people, JSON for collectors, one line for each finished transfer.
 //! It never logs a packet, and never passes a client's control characters on.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::thread;
 
+use crossbeam::channel::bounded;
 use tracing_subscriber::EnvFilter;
 
-use super::record::{Record, RecordReceiver};
-use crate::limits::LOG_PAUSE;
+use super::record::{Entry, Record, RecordReceiver};
+use crate::limits::{LOG_LAST_WORDS, LOG_PAUSE};
 use crate::transfer::Nanos;
 use crate::wire::Mode;
 
@@ -43,12 +44,12 @@ pub fn init(format: Format) {
     }
 }
 
-/// Writes the lines of finished transfers until every shard has hung up.
+/// Writes what is queued until everybody has hung up.
 pub fn write_records(records: &RecordReceiver) {
-    while let Some(record) = records.next() {
-        write_record(&record);
-        while let Some(record) = records.try_next() {
-            write_record(&record);
+    while let Some(entry) = records.next() {
+        write_entry(&entry);
+        while let Some(entry) = records.try_next() {
+            write_entry(&entry);
         }
         let lost = records.lost();
         if lost > 0 {
@@ -56,6 +57,29 @@ pub fn write_records(records: &RecordReceiver) {
         }
         // A shard may share its core with this thread: one switch for many lines.
         thread::sleep(LOG_PAUSE.to_duration());
+    }
+}
+
+/// Writes the line that says why the server ends. A log that nobody reads holds every writer up,
+/// but not us for long.
+pub fn last_words(line: &str) {
+    let text = line.to_owned();
+    let (writing, written) = bounded::<()>(0);
+    let writer = thread::Builder::new().spawn(move || {
+        let _ = writeln!(io::stderr(), "{text}");
+        drop(writing);
+    });
+    match writer {
+        Ok(_) => _ = written.recv_timeout(LOG_LAST_WORDS.to_duration()),
+        // The lack of threads may be the very news.
+        Err(_) => _ = writeln!(io::stderr(), "{line}"),
+    }
+}
+
+fn write_entry(entry: &Entry) {
+    match entry {
+        Entry::Transfer(record) => write_record(record),
+        Entry::Notice(text) => tracing::info!("{text}"),
     }
 }
 

@@ -31,17 +31,25 @@ pub struct Record {
     pub round_trip: Nanos,
 }
 
-/// A shard's end of the queue.
+/// What the log has to write.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    Transfer(Record),
+    /// The daemon's own words while it runs.
+    Notice(Box<str>),
+}
+
+/// The end of the queue that shards and the daemon have.
 #[derive(Debug, Clone)]
 pub struct RecordSender {
-    records: Sender<Record>,
+    entries: Sender<Entry>,
     lost: Arc<AtomicU64>,
 }
 
 /// The log's end of the queue.
 #[derive(Debug)]
 pub struct RecordReceiver {
-    records: Receiver<Record>,
+    entries: Receiver<Entry>,
     lost: Arc<AtomicU64>,
 }
 
@@ -51,11 +59,11 @@ pub fn record_queue() -> (RecordSender, RecordReceiver) {
     let (sender, receiver) = bounded(LOG_QUEUE);
     let lost = Arc::<AtomicU64>::default();
     let sender = RecordSender {
-        records: sender,
+        entries: sender,
         lost: Arc::clone(&lost),
     };
     let receiver = RecordReceiver {
-        records: receiver,
+        entries: receiver,
         lost,
     };
     (sender, receiver)
@@ -64,23 +72,28 @@ pub fn record_queue() -> (RecordSender, RecordReceiver) {
 impl RecordSender {
     /// Queues a record; where there is no room it is counted.
     pub fn send(&self, record: Record) {
-        if self.records.try_send(record).is_err() {
+        if self.entries.try_send(Entry::Transfer(record)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Queues a notice; where there is no room nobody would read it.
+    pub fn notice(&self, text: &str) {
+        let _ = self.entries.try_send(Entry::Notice(text.into()));
     }
 }
 
 impl RecordReceiver {
-    /// The next record, or none when every shard has hung up.
+    /// The next entry, or none when everybody has hung up.
     #[must_use]
-    pub fn next(&self) -> Option<Record> {
-        self.records.recv().ok()
+    pub fn next(&self) -> Option<Entry> {
+        self.entries.recv().ok()
     }
 
-    /// A record that waits already.
+    /// An entry that waits already.
     #[must_use]
-    pub fn try_next(&self) -> Option<Record> {
-        self.records.try_recv().ok()
+    pub fn try_next(&self) -> Option<Entry> {
+        self.entries.try_recv().ok()
     }
 
     /// Records that found no room since the last call.

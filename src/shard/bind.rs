@@ -47,9 +47,9 @@ fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(
     };
     let mut addr = listen.addr;
     for (index, shard) in (0_u16..).zip(shards.iter_mut()) {
-        let fail = |error| BindError { addr, error };
-        let socket = retry(|| open_listener(addr, role, index > 0)).map_err(fail)?;
-        addr = local_addr(&socket).map_err(fail)?;
+        let fail = |addr| BindError::at(addr, None);
+        let socket = retry(|| open_listener(addr, role, index > 0)).map_err(fail(addr))?;
+        addr = local_addr(&socket).map_err(fail(addr))?;
         let listener = shard.add(socket, role, addr);
         if !plan.single_port {
             let count = add_data_sockets(plan, addr, index, shard)?;
@@ -58,8 +58,7 @@ fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(
             && index + 1 == plan.shards
             && let Some(socket) = shard.fd(listener)
         {
-            steer::by_source_port(socket, addr, plan.shards)
-                .map_err(|error| BindError { addr, error })?;
+            steer::by_source_port(socket, addr, plan.shards).map_err(fail(addr))?;
         }
     }
     Ok(())
@@ -86,7 +85,7 @@ fn add_data_sockets(
     sockets: &mut Sockets,
 ) -> Result<usize, BindError> {
     let mut addr = listen;
-    let mut result = Err(io::Error::from_raw_os_error(libc::EADDRINUSE));
+    let fail = |addr| BindError::at(addr, plan.data_ports);
     let mut count = 0;
     for port in data_ports(plan, shard) {
         if count == DATA_SOCKETS {
@@ -99,14 +98,15 @@ fn add_data_sockets(
                 count += 1;
             }
             // Another program's port within the range: the next one will do.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => result = Err(error),
-            Err(error) => return Err(BindError { addr, error }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(fail(addr)(error)),
         }
     }
-    if count > 0 {
-        result = Ok(count);
+    if count == 0 {
+        let none = io::Error::from_raw_os_error(libc::EADDRINUSE);
+        return Err(fail(addr)(none));
     }
-    result.map_err(|error| BindError { addr, error })
+    Ok(count)
 }
 
 /// Ports to try: this shard's share of the range, or as often "any".

@@ -43,6 +43,8 @@ impl Plan {
 #[derive(Debug)]
 pub struct BindError {
     pub addr: SocketAddr,
+    /// The operator's range, where it was a data port that could not be had.
+    pub data_ports: Option<(u16, u16)>,
     pub error: io::Error,
 }
 
@@ -55,13 +57,44 @@ impl fmt::Display for BindError {
                 "cannot listen on {addr}: ports below 1024 need root or CAP_NET_BIND_SERVICE; \
                  or choose one above with --listen"
             ),
-            Some(libc::EADDRINUSE) => {
-                write!(f, "cannot listen on {addr}: another program has this port")
-            }
-            Some(libc::EADDRNOTAVAIL) => {
-                write!(f, "cannot listen on {addr}: this host has no such address")
-            }
+            Some(libc::EADDRINUSE) => self.fmt_taken(f),
+            Some(libc::EADDRNOTAVAIL) => write!(
+                f,
+                "cannot listen on {addr}: this host has no such address; `ip addr` shows those \
+                 that it has"
+            ),
             _ => write!(f, "cannot listen on {addr}: {}", self.error),
+        }
+    }
+}
+
+impl BindError {
+    pub(super) fn at(
+        addr: SocketAddr,
+        data_ports: Option<(u16, u16)>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self {
+            addr,
+            data_ports,
+            error,
+        }
+    }
+
+    fn fmt_taken(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            addr, data_ports, ..
+        } = self;
+        match data_ports {
+            Some((low, high)) => write!(
+                f,
+                "not enough free ports in --data-ports {low}-{high}: every shard takes one or two \
+                 for each address; widen the range, or start fewer --shards"
+            ),
+            None => write!(
+                f,
+                "cannot listen on {addr}: another program has this port; stop it (`ss -ulpn` names \
+                 it) or choose another port with --listen"
+            ),
         }
     }
 }

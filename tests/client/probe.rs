@@ -2,7 +2,7 @@
 //! It never measures time.
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use super::script::{local_socket, ringboot, server};
 
@@ -114,4 +114,21 @@ fn an_unknown_host_is_one_line_too() {
         2,
         "TFTP CRITICAL - cannot resolve host no-such-host.invalid: ",
     );
+}
+
+/// A monitor that reads the status alone may have hung up.
+#[test]
+fn nobody_need_read_the_line() {
+    let (port, script) = server(|side| {
+        side.request();
+        // By now the reader is gone.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        side.send(b"\0\x05\0\x01no\0");
+    });
+    let server = format!("127.0.0.1:{port}");
+    let mut command = ringboot(Path::new("."), &["probe", &server]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    script.join().unwrap();
 }

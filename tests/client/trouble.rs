@@ -2,6 +2,8 @@
 //! It never measures time.
 
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::tempdir;
@@ -227,4 +229,23 @@ fn a_name_without_a_last_part_needs_an_output() {
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains("say with -o where to write"));
     }
+}
+
+#[test]
+fn nobody_need_read_the_summary() {
+    let directory = tempdir().unwrap();
+    let (port, script) = server(|side| {
+        side.request();
+        // By now the reader is gone.
+        thread::sleep(Duration::from_millis(200));
+        side.data(1, b"content");
+        side.expect_ack(1);
+    });
+    let server = format!("127.0.0.1:{port}");
+    let mut command = ringboot(directory.path(), &["get", &server, "file"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    script.join().unwrap();
+    assert_eq!(files(directory.path()), ["file"]);
 }

@@ -1,9 +1,9 @@
-//! What a container or a careful host keeps from a process: io_uring, locked memory.
+//! What a container or a careful host keeps from a process: io_uring, locked memory, files.
 //! Hooks for a child between fork and exec: they never allocate and touch nothing of the parent.
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// To be run in the child before it becomes the server.
 pub type Hook = fn() -> io::Result<()>;
@@ -39,6 +39,15 @@ pub fn locks_64_kib() -> io::Result<()> {
 /// The same, and not a byte.
 pub fn locks_nothing() -> io::Result<()> {
     limit_locked(0)
+}
+
+/// A first limit of 64 open files; the last one stays what it is.
+pub fn opens_64_files() -> io::Result<()> {
+    let limit = Rlimit {
+        current: Some(64),
+        ..getrlimit(Resource::Nofile)
+    };
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 fn limit_locked(bytes: u64) -> io::Result<()> {

@@ -9,6 +9,8 @@ mod receiver;
 mod rtt;
 mod terms;
 
+use core::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,15 +36,20 @@ pub fn get(args: &GetArgs) -> ExitCode {
     match try_get(args) {
         Ok(summary) => {
             if !args.quiet {
-                eprintln!("ringboot: {summary}");
+                say(&summary);
             }
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("ringboot: {why}");
+            say(&why);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Not `eprintln`, which panics when nobody reads: the status says it too.
+fn say(line: &dyn fmt::Display) {
+    let _ = writeln!(io::stderr(), "ringboot: {line}");
 }
 
 fn try_get(args: &GetArgs) -> Result<Summary, String> {
