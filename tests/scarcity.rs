@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ringboot::endpoint::{Outcome, Policy};
 use ringboot::files::{Deliver, Opened};
-use ringboot::observe::record::Record;
+use ringboot::observe::record::{Entry, Record};
 use ringboot::shard::{Address, IoChoice};
 use support::jail::{Hook, locks_64_kib, locks_nothing, no_io_uring, opens_64_files};
 use support::server::{PATIENCE, PROGRAM, wants};
@@ -277,7 +277,7 @@ fn wait_for_with(
 ) -> Record {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        while let Some(record) = shard.records.try_next() {
+        while let Some(Entry::Transfer(record)) = shard.records.try_next() {
             if wanted(&record) {
                 return record;
             }
