@@ -53,8 +53,6 @@ pub struct ReadTransfer {
     settled: bool,
     /// Newest block that was sent more than once.
     repeated: u64,
-    /// The gap behind `acked` was filled already: more ACKs for it change nothing.
-    gap_filled: bool,
 }
 
 impl ReadTransfer {
@@ -78,7 +76,6 @@ impl ReadTransfer {
             clean: true,
             settled: true,
             repeated: 0,
-            gap_filled: false,
         }
     }
 
@@ -119,7 +116,6 @@ impl ReadTransfer {
             return Step::Nothing;
         }
         self.retry.back_off();
-        self.gap_filled = false;
         self.first_answer(now)
     }
 
@@ -132,15 +128,13 @@ impl ReadTransfer {
     /// In lock-step a duplicate ACK never causes DATA: RFC 1123, section 4.2.3.1. In a window it
     /// says that the first block behind it is missing (RFC 7440, section 4).
     fn duplicate_ack(&mut self, now: Nanos) -> Step {
-        let elapsed = now - self.flight_at;
-        if self.terms.windowsize == 1 || self.gap_filled || self.retry.too_early(elapsed) {
+        let early = self.retry.too_early(now - self.flight_at);
+        // After a resend this may be the echo of a block that the client had already, or one more
+        // ACK for the gap that was filled: one resend for each gap.
+        if self.terms.windowsize == 1 || early || !self.clean || !self.settled {
             return Step::Nothing;
         }
-        // After a resend this may be the echo of a block that the client had already.
-        if !self.clean || !self.settled {
-            return Step::Nothing;
-        }
-        self.fill_gap(now)
+        self.resume(now)
     }
 
     fn advance(&mut self, now: Nanos, block: u64) -> Step {
@@ -151,7 +145,6 @@ impl ReadTransfer {
         // would resend the next window, and so for ever.
         let may_be_echo = block <= self.repeated;
         self.acked = block;
-        self.gap_filled = false;
         if !self.clean && self.tries > 0 && self.retry.too_early(elapsed) {
             self.retry.resent_too_soon();
         }
@@ -167,14 +160,8 @@ impl ReadTransfer {
             // The newest flight is still under way.
             return self.slide(now);
         }
-        self.fill_gap(now)
-    }
-
-    /// RFC 7440, section 4: on an ACK inside the window the sender resumes behind it. Once.
-    fn fill_gap(&mut self, now: Nanos) -> Step {
-        let step = self.resume(now);
-        self.gap_filled = true;
-        step
+        // RFC 7440, section 4: on an ACK inside the window the sender resumes behind it.
+        self.resume(now)
     }
 
     /// Sends what the window allows and was never sent, leaving the flight's clock alone.
@@ -208,7 +195,6 @@ impl ReadTransfer {
         self.flight_at = now;
         self.settled = self.clean;
         self.clean = clean;
-        self.gap_filled = false;
         self.deadline = now + self.retry.interval();
     }
 

@@ -11,6 +11,8 @@ use crate::scenario::Scenario;
 use crate::world;
 
 const BLOCKS: u64 = 300;
+/// Twice round the 16 bits.
+const MANY_BLOCKS: u64 = 132_000;
 
 /// RFC 1123, section 4.2.3.1: no Sorcerer's Apprentice, with windows either.
 #[test]
@@ -73,6 +75,20 @@ fn a_doubled_or_late_block_costs_no_more_than_its_window() {
     }
 }
 
+#[test]
+fn block_numbers_wrap_to_0_and_to_1() {
+    for model in [models::wrap_to_0, models::rollover] {
+        let weather = Weather {
+            loss: 1_000,
+            straggle: 1_000,
+            straggle_by: Nanos::from_millis(1),
+            ..lan()
+        };
+        let totals = fetch_blocks(model(), weather, MANY_BLOCKS);
+        assert_eq!((totals.completed, totals.tainted), (1, 0));
+    }
+}
+
 fn lan() -> Weather {
     Weather {
         delay: Nanos::from_micros(100),
@@ -81,10 +97,14 @@ fn lan() -> Weather {
     }
 }
 
-fn fetch(mut habits: Habits, weather: Weather) -> Totals {
+fn fetch(habits: Habits, weather: Weather) -> Totals {
+    fetch_blocks(habits, weather, BLOCKS)
+}
+
+fn fetch_blocks(mut habits: Habits, weather: Weather, blocks: u64) -> Totals {
     habits.stall = Nanos::ZERO;
-    let blksize = habits.blksize();
-    let scenario = Scenario::single(7, weather, habits, BLOCKS * blksize);
+    let size = blocks * habits.blksize();
+    let scenario = Scenario::single(7, weather, habits, size);
     let ending = world::run(scenario, false);
     assert!(ending.fault.is_none(), "{:?}", ending.fault);
     ending.totals

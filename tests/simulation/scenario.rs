@@ -64,8 +64,8 @@ impl Scenario {
         let mut rng = Rng::new(seed);
         let weather = weather(&mut rng);
         let server = server(&mut rng);
-        // One farm in two thousand has files whose block numbers wrap.
-        let huge = rng.chance(500);
+        // One farm in two hundred has files whose block numbers wrap.
+        let huge = rng.chance(5_000);
         let files = files(&mut rng, huge);
         let count = if huge { 2 } else { rng.between(1, 40) as u32 };
         let clients = (0..count)
@@ -239,12 +239,11 @@ fn client(id: u32, rng: &mut Rng, files: &[Arc<File>], huge: bool) -> Client {
 }
 
 fn huge_habits(rng: &mut Rng) -> Habits {
-    let mut habits = models::rollover();
     if rng.chance(500_000) {
-        habits.name = "wrap to 0";
-        habits.asks.remove(0);
+        models::rollover()
+    } else {
+        models::wrap_to_0()
     }
-    habits
 }
 
 fn wish(rng: &mut Rng, files: &[Arc<File>], crowd: bool) -> Wish {

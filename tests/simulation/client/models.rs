@@ -292,6 +292,15 @@ pub fn rollover() -> Habits {
     }
 }
 
+/// The same without the option: after 65,535 comes 0.
+pub fn wrap_to_0() -> Habits {
+    Habits {
+        name: "wrap to 0",
+        asks: vec![Ask::Blksize(8), Ask::Windowsize(16)],
+        ..rollover()
+    }
+}
+
 /// Every request three times, and a retry after 5 ms.
 pub fn impatient() -> Habits {
     Habits {

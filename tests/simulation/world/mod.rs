@@ -71,6 +71,9 @@ const SILENT_AFTER: Nanos = Nanos::from_secs(40);
 /// Far more than the longest world needs.
 const EVENTS_MAX: u64 = 30_000_000;
 
+/// More than ever happen at the same instant.
+const EVENTS_AT_ONCE_MAX: u64 = 50_000;
+
 pub fn run(scenario: Scenario, readable: bool) -> Ending {
     let mut world = World::new(scenario, readable);
     world.run();
@@ -105,10 +108,19 @@ impl World {
     }
 
     fn run(&mut self) {
-        let mut events = 0;
-        while self.shard.ledger.fault.is_none() && self.step() {
+        let (mut events, mut stood_still) = (0, 0);
+        while self.shard.ledger.fault.is_none() {
+            let before = self.now;
+            if !self.step() {
+                break;
+            }
             events += 1;
-            if events > EVENTS_MAX {
+            stood_still = if self.now > before {
+                0
+            } else {
+                stood_still + 1
+            };
+            if events > EVENTS_MAX || stood_still > EVENTS_AT_ONCE_MAX {
                 self.shard.ledger.blame_world("the world does not end");
             }
         }
