@@ -164,7 +164,8 @@ impl ReadTransfer {
         self.resume(now)
     }
 
-    /// Sends what the window allows and was never sent, leaving the flight's clock alone.
+    /// Sends what the window allows and was never sent. An ACK that comes sooner than these can be
+    /// answered says nothing of them.
     fn slide(&mut self, now: Nanos) -> Step {
         let end = self.window_end();
         if end <= self.sent {
@@ -172,6 +173,7 @@ impl ReadTransfer {
         }
         let blocks = BlockRange::between(self.sent + 1, end);
         self.sent = end;
+        self.flight_at = now;
         self.deadline = now + self.retry.interval();
         Step::Send(blocks)
     }
@@ -395,6 +397,18 @@ mod tests {
         assert_eq!(transfer.ack(at(31), 4), Step::Nothing);
         assert_eq!(transfer.resends(), 2);
         assert_eq!(transfer.ack(at(41), 8), send(9, 4));
+        assert_eq!(transfer.resends(), 2);
+    }
+
+    /// A client that acknowledges each old block by its own number makes the window slide; the
+    /// ACK of the rest follows at once.
+    #[test]
+    fn blocks_sent_a_moment_ago_are_not_missing() {
+        let mut transfer = windowed(100_000);
+        assert_eq!(transfer.ack(at(20), 2), send(3, 4));
+        assert_eq!(transfer.ack(at(30), 3), send(7, 1));
+        assert_eq!(transfer.ack(at(30), 4), send(8, 1));
+        assert_eq!(transfer.ack(at(30), 6), send(9, 2));
         assert_eq!(transfer.resends(), 2);
     }
 

@@ -261,9 +261,8 @@ fn wish(rng: &mut Rng, files: &[Arc<File>], crowd: bool) -> Wish {
             1 => Twist::Abort {
                 after: after.max(1),
             },
-            2 => Twist::Swap {
-                after: after.max(1),
-            },
+            2 => Twist::Swap { after },
+            3 => Twist::Swap { after: 0 },
             _ => Twist::None,
         },
     }

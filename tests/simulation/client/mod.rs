@@ -40,7 +40,7 @@ pub enum Twist {
     Abort {
         after: u64,
     },
-    /// Asks for the next file from the same port in the middle of this one.
+    /// Asks for the next file from the same port in the middle of this one; 0 means at once.
     Swap {
         after: u64,
     },
@@ -184,9 +184,13 @@ impl Client {
                 self.wishes.clear();
             }
             End::Swapped => {
-                self.wishes.pop_front();
+                let given_up = self.wishes.pop_front();
                 self.restarts_left = self.habits.restarts;
-                if !self.wishes.is_empty() {
+                // The same request again would be a repetition.
+                let next = self.wishes.front();
+                if next.map(|wish| &wish.file.name) != given_up.as_ref().map(|it| &it.file.name)
+                    && next.is_some()
+                {
                     self.line.keep_port = true;
                     self.ask(now, true, out);
                     return;
@@ -233,13 +237,17 @@ impl Client {
             fetch,
             file: Arc::clone(&wish.file),
         });
-        let vanishes = wish.twist == Twist::Vanish { after: 0 };
+        let second_thought = match wish.twist {
+            Twist::Vanish { after: 0 } => Some(End::Vanished),
+            Twist::Swap { after: 0 } => Some(End::Swapped),
+            _ => None,
+        };
         let mut download = Download::new(fetch, wish, probe, &self.habits);
         download.request(now, &self.habits, &mut self.line, out);
         self.deadline = download.deadline;
         self.download = Some(download);
-        if vanishes {
-            self.end(now, End::Vanished, out);
+        if let Some(end) = second_thought {
+            self.end(now, end, out);
         }
     }
 }

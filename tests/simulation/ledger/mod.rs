@@ -144,14 +144,17 @@ impl Ledger {
     /// answer. Says what it is.
     pub fn delivered(&mut self, parcel: &Parcel, lane: Lane) -> Cause {
         self.totals.datagrams += 1;
+        let packet = decode(&parcel.bytes);
+        let is_request = matches!(packet, Ok(Packet::Rrq(_)));
+        // From another fetch of the same port, delayed. A newer request is none of those.
         if let Some(fetch) = self.fetch_of(lane)
-            && fetch != parcel.fetch
+            && (fetch > parcel.fetch || fetch < parcel.fetch && !is_request)
         {
             self.taint(fetch);
             self.taint(parcel.fetch);
         }
         let live = self.live.get_mut(&lane);
-        match (decode(&parcel.bytes), live) {
+        match (packet, live) {
             (Ok(Packet::Ack { block }), Some(live)) => {
                 live.acknowledged(block);
                 Cause::Ack
@@ -160,6 +163,8 @@ impl Ledger {
             (Ok(Packet::Rrq(_)), live) => {
                 if let Some(live) = live {
                     live.requests += 1;
+                    // The same request again may be the client's next wish.
+                    live.fetch = live.fetch.max(parcel.fetch);
                 }
                 Cause::Request
             }
