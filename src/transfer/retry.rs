@@ -2,7 +2,9 @@
 //! It never sends; it answers how long to wait.
 
 use super::time::Nanos;
-use crate::limits::{RETRY_CEILING, RETRY_FLOOR, RETRY_FLOOR_MAX, RETRY_INITIAL};
+use crate::limits::{
+    RETRY_CEILING, RETRY_CEILING_MIN, RETRY_FLOOR, RETRY_FLOOR_MAX, RETRY_INITIAL,
+};
 
 /// Round-trip estimate of one transfer, in microseconds; 24 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -19,9 +21,10 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// `timeout` is the negotiated interval: we never wait longer than the client would.
+    /// `timeout` is the negotiated interval: we never wait longer than the client would, unless that
+    /// is so short that a client which vanished would be flooded.
     pub fn new(timeout: Option<Nanos>) -> Self {
-        let ceiling = timeout.map_or(RETRY_CEILING, |timeout| timeout.max(RETRY_FLOOR));
+        let ceiling = timeout.map_or(RETRY_CEILING, |timeout| timeout.max(RETRY_CEILING_MIN));
         Self {
             smoothed: 0,
             variation: 0,

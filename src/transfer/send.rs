@@ -468,6 +468,25 @@ mod tests {
         assert!(transfer.deadline() >= at(1) + GIVE_UP);
     }
 
+    /// tftp-hpa's utimeout may be 10 ms; 3,000 windows would go to a client that is not there.
+    #[test]
+    fn a_short_timeout_does_not_flood_a_client_that_vanished() {
+        let terms = Terms {
+            windowsize: 64,
+            timeout: Some(Nanos::from_millis(10)),
+            ..Terms::default()
+        };
+        let mut transfer = ReadTransfer::new(terms, 1 << 30, true, T0);
+        transfer.first_answer(T0);
+        transfer.ack(at(1), 0);
+        let mut trains = 0;
+        while let Step::Send(_) = transfer.expired(transfer.deadline()) {
+            trains += 1;
+        }
+        assert!(transfer.deadline() >= at(1) + GIVE_UP);
+        assert!(trains < 150, "{trains} windows");
+    }
+
     #[test]
     fn a_client_that_crawls_is_given_up() {
         let mut transfer = lock_step(1 << 30);
