@@ -1,6 +1,7 @@
 //! Runs a plan: a thread for each core, each with its own machines and sockets.
 //! It never prints; progress goes to whoever called.
 
+mod backlog;
 mod collect;
 mod crew;
 mod held;

@@ -141,7 +141,13 @@ impl Shared {
 
     pub fn asks_for_windows(&self) -> bool {
         let mut steps = self.jobs.iter().flat_map(|job| &job.steps);
-        steps.any(Recipe::asks_for_windows)
+        steps.any(|recipe| recipe.window() > 1)
+    }
+
+    /// The largest window that is asked for, in blocks.
+    pub fn largest_window(&self) -> u64 {
+        let steps = self.jobs.iter().flat_map(|job| &job.steps);
+        steps.map(Recipe::window).max().unwrap_or(1)
     }
 
     /// The largest DATA packet that content is compared of; none when nobody compares.

@@ -5,6 +5,7 @@ use std::io;
 use std::iter::Peekable;
 use std::sync::mpsc::{Receiver, Sender};
 
+use super::backlog::Backlog;
 use super::crew::Crew;
 use super::link::Link;
 use super::shared::Shared;
@@ -83,8 +84,9 @@ pub struct Worker<'a> {
     interval: u64,
     interval_end: Nanos,
     warm: bool,
-    /// When the sockets were last known to be empty.
-    drained_at: Nanos,
+    backlog: Backlog,
+    /// Datagrams that can wait for us at a time, for each transfer under way.
+    window: u64,
 }
 
 impl<'a> Worker<'a> {
@@ -110,7 +112,8 @@ impl<'a> Worker<'a> {
             interval: 0,
             interval_end: Nanos::MAX,
             warm: false,
-            drained_at: shared.zero,
+            backlog: Backlog::new(shared.zero),
+            window: shared.largest_window(),
         }
     }
 
@@ -157,7 +160,7 @@ impl<'a> Worker<'a> {
             let left = (self.shared.zero - now).min(LONGEST_SLEEP);
             std::thread::sleep(std::time::Duration::from_nanos(left));
         }
-        self.drained_at = self.crew.now;
+        self.backlog.drained(self.crew.now);
     }
 
     fn is_over(&mut self) -> bool {
@@ -221,16 +224,17 @@ impl<'a> Worker<'a> {
         let crew = &mut self.crew;
         let received = self.link.receive(&mut |datagram| crew.take(datagram))?;
         if received.datagrams > 0 {
-            // Whatever was there came after the sockets were last empty: at most so late.
-            let late = now.saturating_sub(self.drained_at);
             let count = received.datagrams as u64;
+            // Twice, for what the server repeats.
+            let most = (crew.recorder.totals.active + 1) * self.window * 2;
+            let late = self.backlog.read(now, count, most);
             crew.recorder
                 .sample
                 .lateness
                 .saturating_record_n(late, count);
         }
         if !received.more {
-            self.drained_at = now;
+            self.backlog.drained(now);
         }
         Ok(received.datagrams > 0)
     }
@@ -251,17 +255,18 @@ impl<'a> Worker<'a> {
                 let woken = clock::now();
                 self.conduct.asleep += woken - now;
                 // What woke us came just now.
-                self.drained_at = woken;
+                self.backlog.drained(woken);
+                self.crew.now = woken;
                 break;
             }
             let crew = &mut self.crew;
             let received = self.link.receive(&mut |datagram| crew.take(datagram))?;
-            self.drained_at = now;
+            self.backlog.drained(now);
             if received.datagrams > 0 {
                 break;
             }
         }
-        self.conduct.idle += self.crew.now.max(self.drained_at) - since;
+        self.conduct.idle += self.crew.now - since;
         Ok(())
     }
 

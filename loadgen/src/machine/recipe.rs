@@ -76,9 +76,10 @@ impl Recipe {
         self.asked.blksize.unwrap_or(512).max(512)
     }
 
+    /// The largest window that the request allows.
     #[must_use]
-    pub fn asks_for_windows(&self) -> bool {
-        self.asked.windowsize.is_some_and(|blocks| blocks > 1)
+    pub fn window(&self) -> u64 {
+        self.asked.windowsize.unwrap_or(1).max(1)
     }
 }
 
