@@ -65,6 +65,10 @@ pub const STRANGERS: usize = 1_024;
 /// attacker who wants an echo.
 pub const STRANGER_INTERVAL: Nanos = Nanos::from_secs(1);
 
+/// A transfer whose blocks are being read from a disk asks for them again after this long, in case
+/// the queue to the disk was full.
+pub const DISK_ASK_AGAIN: Nanos = Nanos::from_millis(200);
+
 /// Timers handled in one turn; the rest follow in the next, so that datagrams are not starved.
 pub const TIMERS_PER_TURN: usize = 512;
 
@@ -184,17 +188,26 @@ pub const COPY_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes of all private copies together: the memory that hostile netascii requests can claim.
 pub const COPIES_TOTAL_MAX: u64 = 256 * 1024 * 1024;
 
-/// Bytes at an image's start whose pages are read and mapped before the first block is sent: all of
-/// a boot loader or kernel, and well below 1 ms when the page cache has them.
-pub const POPULATE_LEN: usize = 8 * 1024 * 1024;
+/// Bytes of a file whose presence in memory is kept track of together: one request to a disk of any
+/// kind, well below 1 ms from the page cache.
+pub const CHUNK_LEN: u64 = 256 * 1024;
 
-/// Bytes after those for which reading ahead is only started. Bounded, because one request for a
-/// disk image should not push every other file out of the page cache.
-pub const READ_AHEAD_LEN: usize = 64 * 1024 * 1024;
+/// Chunks of one file; those of files beyond 16 GiB are larger. 256 KiB of memory at most.
+pub const CHUNKS_MAX: u64 = 65_536;
 
-/// Bytes of one call for that. The kernel cuts a call to the device's largest request and says
-/// nothing (one call for 64 MiB read 8); its smallest default is 128 KiB.
-pub const READ_AHEAD_STEP: usize = 128 * 1024;
+/// Chunks brought in before a transfer comes to them: 1 MiB, which a client on a fast network takes
+/// longer to receive than a disk to deliver.
+pub const READ_AHEAD_CHUNKS: usize = 4;
+
+/// Seconds after its last use for which a chunk is believed to be in memory. The kernel evicts pages
+/// by age, too, and those of a file that is being served are young.
+pub const RESIDENT_SECS: u32 = 30;
+
+/// Threads that wait for disks. Different files on a slow disk need one each.
+pub const READER_THREADS: usize = 4;
+
+/// Requests waiting for those threads. When it is full, transfers ask again a little later.
+pub const READER_QUEUE: usize = 8192;
 
 /// Images kept although no transfer uses them, so that machines that come one by one share a
 /// mapping. A farm boots from a dozen files; more would pin file descriptors for nothing.

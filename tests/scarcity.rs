@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringboot::endpoint::{Outcome, Policy};
+use ringboot::endpoint::{Outcome, Policy, Ticket};
 use ringboot::files::{Deliver, Opened};
 use ringboot::observe::record::{Entry, Record};
 use ringboot::shard::{Address, IoChoice};
@@ -258,6 +258,10 @@ impl Deliver for Stuck {
     fn deliver(&self, opened: Opened) {
         self.gate.pass();
         self.address.deliver(opened);
+    }
+
+    fn loaded(&self, ticket: Ticket) {
+        self.address.loaded(ticket);
     }
 
     fn wake(&self) {

@@ -3,7 +3,7 @@
 
 use super::report::Report;
 use super::route::{Route, Ticket};
-use crate::transfer::{BlockRange, Rollover};
+use crate::transfer::{BlockRange, Nanos, Rollover};
 use crate::wire::Mode;
 
 /// DATA blocks to send to one peer, in order.
@@ -37,6 +37,15 @@ pub trait Effects {
 
     /// Sends a packet that is no DATA: OACK or ERROR.
     fn send_packet(&mut self, route: &Route, packet: &[u8]);
+
+    /// Whether these blocks are in memory, so that sending them cannot wait for a disk. Where they
+    /// are not, they are fetched elsewhere, and `Endpoint::loaded` follows. Where all content is in
+    /// memory there is nothing to do.
+    #[must_use]
+    fn resident(&mut self, now: Nanos, image: &Self::Image, train: Train) -> bool {
+        let _ = (now, image, train);
+        true
+    }
 
     /// Opens a file away from this thread. Says whether there was room to queue the request.
     #[must_use]

@@ -35,7 +35,7 @@ use crate::wire::{ErrorCode, Packet, decode};
 use slots::Slots;
 use strangers::Strangers;
 use table::Table;
-use tenant::{Phase, Tenant};
+use tenant::{Phase, Sent, Tenant};
 use wheel::{Armed, Wheel};
 
 /// The transfers of one shard. `I` is a file's content, `S` the keyed hash of the table.
@@ -164,6 +164,14 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) {
         self.abort(now, ticket, FILE_CHANGED, effects);
+    }
+
+    /// Blocks that were not in memory are now, or will not be sooner.
+    pub fn loaded<F: Effects<Image = I>>(&mut self, now: Nanos, ticket: Ticket, effects: &mut F) {
+        if let Some(Phase::Reading { transfer, .. }) = self.phase(ticket) {
+            let step = transfer.loaded(now);
+            self.act(now, ticket, step, effects);
+        }
     }
 
     /// Sends blocks once more that the kernel had no room for.
@@ -321,10 +329,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 }
                 self.rearm(ticket);
             }
-            Step::Send(blocks) => {
-                self.rearm(ticket);
-                self.send(now, ticket, blocks, effects);
-            }
+            Step::Send(blocks) => self.send(now, ticket, blocks, effects),
             Step::Completed => self.finish(now, ticket, Outcome::Completed, "", effects),
             Step::GiveUp(reason) => self.finish(now, ticket, Outcome::TimedOut, reason, effects),
         }
@@ -340,8 +345,9 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let Some(tenant) = self.slots.get_mut(ticket) else {
             return;
         };
-        if !tenant.send_blocks(ticket, blocks, effects) {
-            self.abort(now, ticket, FILE_CHANGED, effects);
+        match tenant.send_blocks(now, ticket, blocks, effects) {
+            Sent::Yes | Sent::Parked => self.rearm(ticket),
+            Sent::Changed => self.abort(now, ticket, FILE_CHANGED, effects),
         }
     }
 

@@ -35,6 +35,16 @@ pub enum Phase<I> {
     },
 }
 
+/// What became of blocks that were to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    Yes,
+    /// They wait for the disk.
+    Parked,
+    /// The file's last block is among them, and the file is not what it was.
+    Changed,
+}
+
 impl<I> Tenant<I> {
     pub fn request(&self) -> Option<Request<'_>> {
         read_request(&self.request)
@@ -49,23 +59,21 @@ impl<I> Tenant<I> {
         }
     }
 
-    /// Sends blocks, unless the last is among them and the file is not what it was: then `false`.
-    #[must_use]
+    /// Sends blocks if they are in memory, and parks them otherwise.
     pub fn send_blocks<F: Effects<Image = I>>(
-        &self,
+        &mut self,
+        now: Nanos,
         ticket: Ticket,
         blocks: BlockRange,
         effects: &mut F,
-    ) -> bool {
+    ) -> Sent {
         let Phase::Reading {
             transfer, image, ..
-        } = &self.phase
+        } = &mut self.phase
         else {
-            return true;
+            return Sent::Yes;
         };
-        if blocks.last() == transfer.last_block() && !effects.unchanged(image) {
-            return false;
-        }
+        let blocks = transfer.with_parked(blocks);
         let terms = transfer.terms();
         let train = Train {
             ticket,
@@ -73,8 +81,18 @@ impl<I> Tenant<I> {
             blksize: terms.blksize,
             rollover: terms.rollover,
         };
+        if !effects.resident(now, image, train) {
+            transfer.park(now, blocks);
+            return Sent::Parked;
+        }
+        if blocks.last() == transfer.last_block() && !effects.unchanged(image) {
+            return Sent::Changed;
+        }
+        if transfer.is_parked() {
+            transfer.loaded(now);
+        }
         effects.send_blocks(&self.route, image, train);
-        true
+        Sent::Yes
     }
 
     /// Hands the record of this request, and its image, to the outside.

@@ -39,7 +39,7 @@ impl Catalog {
         let image = Arc::new(if netascii {
             Image::netascii(&file, &self.budget)?
         } else {
-            Image::octet(file, &self.budget)?
+            Image::octet(file, &self.budget, now)?
         });
         let dropped = self.shelf().insert(key(image.identity()), &image, now);
         // Not under the lock either: this unmaps.

@@ -3,16 +3,19 @@
 //! code and not a signal.
 
 use core::fmt;
+use core::ops::Range;
 use std::fs::File;
 use std::sync::Arc;
 
-use memmap2::{Advice, MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::Errno;
 
 use super::copy::{Budget, Copied};
 use super::error::OpenError;
 use super::identity::Identity;
-use crate::limits::{POPULATE_LEN, READ_AHEAD_LEN, READ_AHEAD_STEP};
+use super::memory;
+use super::residency::{Demand, Residency};
+use crate::transfer::Nanos;
 use crate::wire::netascii;
 
 /// What a client receives of a file, in octet mode or in netascii.
@@ -24,7 +27,11 @@ pub struct Image {
 
 enum Content {
     /// The file stays open to be asked whether it is still the same.
-    Mapped { map: MmapRaw, file: File },
+    Mapped {
+        map: MmapRaw,
+        file: File,
+        residency: Residency,
+    },
     /// Nobody else can change these bytes.
     Owned(Copied),
 }
@@ -39,8 +46,8 @@ impl Image {
         }
     }
 
-    /// Maps `file` and brings its first part into memory, which may wait for a disk.
-    pub(super) fn octet(file: File, budget: &Arc<Budget>) -> Result<Self, OpenError> {
+    /// Maps `file`. Its first part is ready at once where the page cache has it.
+    pub(super) fn octet(file: File, budget: &Arc<Budget>, now: Nanos) -> Result<Self, OpenError> {
         let identity = Identity::of(&file)?;
         if identity.size == 0 {
             // There is nothing to map, and mmap says EINVAL.
@@ -50,9 +57,16 @@ impl Image {
         let size = usize::try_from(identity.size).map_err(|_| OpenError::TooLarge)?;
         match MmapOptions::new().len(size).map_raw_read_only(&file) {
             Ok(map) => {
-                warm(&map);
-                let content = Content::Mapped { map, file };
-                Ok(Self { identity, content })
+                let residency = Residency::new(identity.size);
+                let first = 0..residency.chunk_len().min(identity.size);
+                let content = Content::Mapped {
+                    map,
+                    file,
+                    residency,
+                };
+                let image = Self { identity, content };
+                image.bring_in_if_cached(&first, now);
+                Ok(image)
             }
             // Some FUSE file systems cannot share a mapping.
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NODEV) => {
@@ -101,6 +115,42 @@ impl Image {
         }
     }
 
+    /// What has to be done before `bytes` can be sent without waiting for a disk.
+    pub(super) fn demand(&self, bytes: &Range<u64>, now: Nanos) -> Demand {
+        match &self.content {
+            Content::Mapped { residency, .. } => residency.demand(bytes, now),
+            Content::Owned(_) => Demand::NOTHING,
+        }
+    }
+
+    /// Brings `bytes` into memory, which may wait for a disk. What fails here is met by the send.
+    pub(super) fn bring_in(&self, bytes: &Range<u64>, now: Nanos) {
+        if let Content::Mapped {
+            map,
+            file,
+            residency,
+        } = &self.content
+        {
+            memory::bring_in(map, file, bytes);
+            residency.arrived(bytes, now);
+        }
+    }
+
+    /// `bytes` were to be read ahead and will not be.
+    pub(super) fn not_fetched(&self, bytes: &Range<u64>) {
+        if let Content::Mapped { residency, .. } = &self.content {
+            residency.give_back(bytes);
+        }
+    }
+
+    fn bring_in_if_cached(&self, bytes: &Range<u64>, now: Nanos) {
+        if let Content::Mapped { file, .. } = &self.content
+            && memory::is_cached(file, bytes)
+        {
+            self.bring_in(bytes, now);
+        }
+    }
+
     pub(super) const fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -127,23 +177,8 @@ impl Image {
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mapped { map, file } => write!(f, "Mapped({} bytes, {file:?})", map.len()),
+            Self::Mapped { map, file, .. } => write!(f, "Mapped({} bytes, {file:?})", map.len()),
             Self::Owned(copied) => write!(f, "Owned({} bytes)", copied.bytes.len()),
-        }
-    }
-}
-
-/// Brings pages in here, on the loader's thread, so that a shard's first sends do not wait for the
-/// disk. Neither call is needed for correctness: a file that shrank meanwhile says EFAULT, a kernel
-/// before 5.14 EINVAL, and the transfer finds out by itself.
-fn warm(map: &MmapRaw) {
-    let populated = map.len().min(POPULATE_LEN);
-    let _ = map.advise_range(Advice::PopulateRead, 0, populated);
-    let end = map.len().min(populated + READ_AHEAD_LEN);
-    for start in (populated..end).step_by(READ_AHEAD_STEP) {
-        let step = READ_AHEAD_STEP.min(end - start);
-        if map.advise_range(Advice::WillNeed, start, step).is_err() {
-            return;
         }
     }
 }

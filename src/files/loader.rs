@@ -1,21 +1,24 @@
 //! The threads that open files for the shards.
 //! They never make a shard wait: a full queue is the asker's answer.
 
+use core::ops::Range;
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use super::catalog::Catalog;
 use super::error::OpenError;
 use super::image::Image;
+use super::pool::Pool;
+use super::reader::{Fetch, Reader};
 use super::root::Root;
 use crate::clock;
 use crate::endpoint::Ticket;
 use crate::limits::{
     KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE, LOADER_THREADS, NAME_MAX,
 };
+use crate::transfer::Nanos;
 use crate::wire::Mode;
 
 /// A file that a transfer waits for.
@@ -60,16 +63,19 @@ pub trait Deliver: Send + Sync {
     /// Puts an answer where the shard will find it.
     fn deliver(&self, opened: Opened);
 
+    /// Tells that what this transfer waited for is in memory, as far as it can be.
+    fn loaded(&self, ticket: Ticket);
+
     /// Tells the shard to look. Comes once after a number of answers.
     fn wake(&self);
 }
 
-/// The running threads. Dropping it answers what was asked, then ends them.
+/// The running threads: some open files, others bring their content into memory. Dropping it
+/// answers what was asked, then ends them.
 #[derive(Debug)]
 pub struct Loader {
-    /// Gone only while dropping.
-    jobs: Option<Sender<Job>>,
-    threads: Vec<JoinHandle<()>>,
+    openers: Pool<Job>,
+    reader: Reader,
 }
 
 impl Loader {
@@ -78,24 +84,17 @@ impl Loader {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(root: Arc<Root>, shards: Vec<Arc<dyn Deliver>>) -> io::Result<Self> {
-        let (sender, jobs) = bounded(LOADER_QUEUE);
-        let mut loader = Self {
-            jobs: Some(sender),
-            threads: Vec::with_capacity(LOADER_THREADS),
-        };
-        let catalog = Arc::new(Catalog::default());
         let shards: Arc<[_]> = shards.into();
-        for _ in 0..LOADER_THREADS {
-            let worker = Worker {
-                root: Arc::clone(&root),
-                catalog: Arc::clone(&catalog),
-                shards: Arc::clone(&shards),
-                jobs: jobs.clone(),
-            };
-            let named = thread::Builder::new().name("ringboot-files".to_owned());
-            loader.threads.push(named.spawn(move || worker.run())?);
-        }
-        Ok(loader)
+        let opener = Opener {
+            root,
+            catalog: Catalog::default(),
+            shards: Arc::clone(&shards),
+        };
+        let open = move |jobs: &Receiver<Job>| opener.run(jobs);
+        Ok(Self {
+            openers: Pool::start("ringboot-files", LOADER_THREADS, LOADER_QUEUE, open)?,
+            reader: Reader::start(shards)?,
+        })
     }
 
     /// Asks for a file and never waits.
@@ -103,35 +102,66 @@ impl Loader {
     /// # Errors
     /// Hands the job back when too many wait already.
     pub fn submit(&self, job: Job) -> Result<(), Job> {
-        match &self.jobs {
-            Some(jobs) => jobs.try_send(job).map_err(TrySendError::into_inner),
-            None => Err(job),
+        self.openers.submit(job)
+    }
+
+    /// Whether `bytes` of an image are in memory. If not, they are brought in, and `shard` is told
+    /// for this transfer; what follows them is brought in beforehand. Never waits.
+    #[must_use]
+    pub fn resident(
+        &self,
+        image: &Arc<Image>,
+        bytes: &Range<u64>,
+        waiter: (usize, Ticket),
+        now: Nanos,
+    ) -> bool {
+        let demand = image.demand(bytes, now);
+        if let Some(bytes) = demand.fetch {
+            let fetch = Fetch {
+                image: Arc::clone(image),
+                bytes,
+                waiter: (!demand.ready).then_some(waiter),
+            };
+            // A transfer that is not told asks again by itself.
+            if let Err(fetch) = self.reader.submit(fetch) {
+                fetch.image.not_fetched(&fetch.bytes);
+            }
         }
+        demand.ready
     }
 }
 
-impl Drop for Loader {
-    fn drop(&mut self) {
-        self.jobs = None;
-        for thread in self.threads.drain(..) {
-            // A panic has been told by the process's panic hook.
-            let _ = thread.join();
-        }
+/// Gives each shard its letters, and wakes it once.
+pub(super) fn tell<T>(
+    shards: &[Arc<dyn Deliver>],
+    letters: impl Iterator<Item = (usize, T)>,
+    give: impl Fn(&dyn Deliver, T),
+) {
+    let mut told = vec![false; shards.len()];
+    for (number, letter) in letters {
+        let Some(shard) = shards.get(number) else {
+            debug_assert!(false, "a letter for shard {number}, which does not exist");
+            continue;
+        };
+        give(shard.as_ref(), letter);
+        told[number] = true;
+    }
+    for (shard, _) in shards.iter().zip(told).filter(|(_, told)| *told) {
+        shard.wake();
     }
 }
 
-struct Worker {
+struct Opener {
     root: Arc<Root>,
-    catalog: Arc<Catalog>,
+    catalog: Catalog,
     shards: Arc<[Arc<dyn Deliver>]>,
-    jobs: Receiver<Job>,
 }
 
-impl Worker {
-    fn run(self) {
+impl Opener {
+    fn run(&self, jobs: &Receiver<Job>) {
         let mut batch = Batch::default();
-        while let Some(job) = self.next() {
-            batch.collect(job, &self.jobs);
+        while let Some(job) = self.next(jobs) {
+            batch.collect(job, jobs);
             for group in batch.groups.drain(..) {
                 self.answer(group);
             }
@@ -139,33 +169,24 @@ impl Worker {
     }
 
     /// Waits for a job; meanwhile lets go of images that are no longer wanted.
-    fn next(&self) -> Option<Job> {
+    fn next(&self, jobs: &Receiver<Job>) -> Option<Job> {
         while self.catalog.expire(clock::now()) {
-            match self.jobs.recv_timeout(KEPT_IDLE.to_duration() / 2) {
+            match jobs.recv_timeout(KEPT_IDLE.to_duration() / 2) {
                 Ok(job) => return Some(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        self.jobs.recv().ok()
+        jobs.recv().ok()
     }
 
     /// Opens the group's file once for all who asked, tells them, and wakes each shard once.
     fn answer(&self, group: Group) {
         let result = self.open(&group);
-        let mut asked = vec![false; self.shards.len()];
-        for (shard, ticket) in group.askers {
-            let Some(deliver) = self.shards.get(shard) else {
-                debug_assert!(false, "a job from shard {shard}, which does not exist");
-                continue;
-            };
+        tell(&self.shards, group.askers.into_iter(), |shard, ticket| {
             let result = result.clone();
-            deliver.deliver(Opened { ticket, result });
-            asked[shard] = true;
-        }
-        for (deliver, _) in self.shards.iter().zip(asked).filter(|(_, asked)| *asked) {
-            deliver.wake();
-        }
+            shard.deliver(Opened { ticket, result });
+        });
     }
 
     fn open(&self, group: &Group) -> Result<Arc<Image>, OpenError> {
@@ -217,6 +238,8 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use crossbeam::channel::bounded;
+
     use super::*;
 
     #[test]

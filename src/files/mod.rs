@@ -8,7 +8,11 @@ mod escape;
 mod identity;
 mod image;
 mod loader;
+mod memory;
 mod path;
+mod pool;
+mod reader;
+mod residency;
 mod root;
 mod walk;
 

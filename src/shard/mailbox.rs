@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
 use super::waker::Waker;
-use crate::endpoint::{Peer, SocketId};
+use crate::endpoint::{Peer, SocketId, Ticket};
 use crate::files::{Deliver, Opened};
 
 /// What the daemon wants of its shards. Only ever goes forward.
@@ -44,6 +44,8 @@ impl Orders {
 #[derive(Debug)]
 pub enum Letter {
     Opened(Opened),
+    /// What a transfer waited for is in memory, as far as it can be.
+    Loaded(Ticket),
     /// In single-port mode the kernel hands an ICMP error to any member of the port's group.
     Unreachable {
         peer: Peer,
@@ -79,6 +81,11 @@ impl Deliver for Address {
     /// The queue is as long as the shard has requests waiting, so its slots bound it.
     fn deliver(&self, opened: Opened) {
         self.post(Letter::Opened(opened));
+    }
+
+    /// A transfer asks again only after a while, so it has few letters under way.
+    fn loaded(&self, ticket: Ticket) {
+        self.post(Letter::Loaded(ticket));
     }
 
     fn wake(&self) {

@@ -7,6 +7,7 @@ use super::outbox::Outbox;
 use crate::endpoint::{Effects, OpenRequest, Report, Route, Train};
 use crate::files::{Image, Job, Loader};
 use crate::observe::record::{Record, RecordSender};
+use crate::transfer::Nanos;
 
 /// Implements [`Effects`] for the running server.
 pub struct Outside {
@@ -31,6 +32,15 @@ impl Effects for Outside {
     fn open(&mut self, request: OpenRequest<'_>) -> bool {
         let job = Job::new(self.shard, request.ticket, request.name, request.mode);
         self.loader.submit(job).is_ok()
+    }
+
+    fn resident(&mut self, now: Nanos, image: &Arc<Image>, train: Train) -> bool {
+        let blksize = u64::from(train.blksize);
+        let start = train.blocks.first.saturating_sub(1) * blksize;
+        let end = start + u64::from(train.blocks.count) * blksize;
+        let waiter = (self.shard, train.ticket);
+        self.loader
+            .resident(image, &(start..end.min(image.size())), waiter, now)
     }
 
     fn unchanged(&mut self, image: &Arc<Image>) -> bool {

@@ -157,6 +157,7 @@ impl Loop {
         while let Ok(letter) = self.mailbox.letters.try_recv() {
             match letter {
                 Letter::Opened(opened) => self.file_opened(now, opened),
+                Letter::Loaded(ticket) => self.endpoint.loaded(now, ticket, &mut self.outside),
                 Letter::Unreachable { peer, socket } => {
                     self.endpoint
                         .unreachable(now, peer, socket, &mut self.outside);

@@ -6,8 +6,8 @@ use super::retry::Retry;
 use super::time::Nanos;
 use super::window::BlockRange;
 use crate::limits::{
-    GIVE_UP, GIVE_UP_TIMEOUTS, PROGRESS_GRACE, SLOWEST_BLOCK, UNPROVEN_DATA, UNPROVEN_LIFETIME,
-    UNPROVEN_OACKS,
+    DISK_ASK_AGAIN, GIVE_UP, GIVE_UP_TIMEOUTS, PROGRESS_GRACE, SLOWEST_BLOCK, UNPROVEN_DATA,
+    UNPROVEN_LIFETIME, UNPROVEN_OACKS,
 };
 
 /// What to do next.
@@ -36,8 +36,10 @@ pub struct ReadTransfer {
     deadline: Nanos,
     /// Newest block acknowledged in order; 0 before the first.
     acked: u64,
-    /// Newest block sent.
+    /// Newest block sent, or waiting for the disk to be sent.
     sent: u64,
+    /// How many of the newest blocks wait for the disk.
+    parked: u32,
     retry: Retry,
     /// Blocks sent more than once.
     resends: u32,
@@ -69,6 +71,7 @@ impl ReadTransfer {
             deadline: Nanos::NEVER,
             acked: 0,
             sent: 0,
+            parked: 0,
             resends: 0,
             tries: 0,
             awaiting_oack: oack,
@@ -92,7 +95,11 @@ impl ReadTransfer {
 
     /// ACK `wire` arrived.
     pub fn ack(&mut self, now: Nanos, wire: u16) -> Step {
-        let Some(block) = self.terms.rollover.absolute(wire, self.acked, self.sent) else {
+        let Some(block) = self
+            .terms
+            .rollover
+            .absolute(wire, self.acked, self.departed())
+        else {
             return Step::Nothing;
         };
         if self.awaiting_oack {
@@ -106,6 +113,9 @@ impl ReadTransfer {
 
     /// The deadline passed.
     pub fn expired(&mut self, now: Nanos) -> Step {
+        if self.parked > 0 {
+            return self.ask_disk_again(now);
+        }
         if let Some(reason) = self.hopeless(now) {
             return Step::GiveUp(reason);
         }
@@ -117,6 +127,59 @@ impl ReadTransfer {
         }
         self.retry.back_off();
         self.first_answer(now)
+    }
+
+    /// What is to be sent now that these blocks are asked for: those that wait go with them.
+    #[must_use]
+    pub fn with_parked(&self, blocks: BlockRange) -> BlockRange {
+        if self.parked == 0 {
+            return blocks;
+        }
+        let first = blocks.first.min(self.departed() + 1);
+        BlockRange::between(first, self.sent)
+    }
+
+    /// These blocks are not in memory. They stay here until [`loaded`](Self::loaded), or until it
+    /// is time to ask for them again.
+    pub fn park(&mut self, now: Nanos, blocks: BlockRange) {
+        let waiting = (self.sent + 1).saturating_sub(blocks.first);
+        self.parked = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.deadline = now + DISK_ASK_AGAIN;
+    }
+
+    /// The disk has answered: what was parked may be tried again.
+    pub fn loaded(&mut self, now: Nanos) -> Step {
+        if self.parked == 0 {
+            return Step::Nothing;
+        }
+        let blocks = BlockRange::between(self.departed() + 1, self.sent);
+        self.parked = 0;
+        // The client waited for us: that was no slowness of its own, nor a round trip.
+        self.started = self.started + (now - self.progress_at);
+        self.progress_at = now;
+        self.note_flight(now, false);
+        Step::Send(blocks)
+    }
+
+    /// Whether blocks wait for the disk.
+    #[must_use]
+    pub const fn is_parked(&self) -> bool {
+        self.parked > 0
+    }
+
+    /// Newest block that really left.
+    fn departed(&self) -> u64 {
+        self.sent
+            .saturating_sub(u64::from(self.parked))
+            .max(self.acked)
+    }
+
+    fn ask_disk_again(&mut self, now: Nanos) -> Step {
+        if now - self.progress_at >= GIVE_UP {
+            return Step::GiveUp("the disk did not deliver the file");
+        }
+        self.deadline = now + DISK_ASK_AGAIN;
+        Step::Send(BlockRange::between(self.departed() + 1, self.sent))
     }
 
     fn oack_accepted(&mut self, now: Nanos) -> Step {
@@ -376,6 +439,63 @@ mod tests {
         assert_eq!(transfer.ack(at(40), 2), Step::Nothing);
         assert_eq!(transfer.resends(), 2);
         assert_eq!(transfer.ack(at(41), 6), send(7, 4));
+    }
+
+    #[test]
+    fn what_waits_for_the_disk_goes_with_what_follows_and_is_no_round_trip() {
+        let mut transfer = windowed(100_000);
+        let range = |first, count| BlockRange { first, count };
+        transfer.ack(at(20), 4);
+        transfer.park(at(20), range(5, 4));
+        let before = transfer.round_trip();
+        // An ACK of the same place, late: what is asked for joins what waits.
+        assert_eq!(transfer.with_parked(range(7, 2)), range(5, 4));
+        assert_eq!(transfer.ack(at(30), 8), Step::Nothing, "never sent");
+        assert_eq!(transfer.loaded(at(3_000)), send(5, 4));
+        assert_eq!(transfer.loaded(at(3_000)), Step::Nothing);
+        assert_eq!(transfer.with_parked(range(5, 4)), range(5, 4));
+        assert!(
+            transfer.deadline() <= at(3_200),
+            "its answer is awaited from now"
+        );
+        assert_eq!(transfer.ack(at(3_010), 8), send(9, 4));
+        assert_eq!(transfer.round_trip(), before);
+        assert_eq!(transfer.resends(), 0);
+    }
+
+    #[test]
+    fn a_slow_disk_is_asked_again_and_not_for_ever() {
+        let mut transfer = lock_step(100_000);
+        transfer.ack(at(1), 1);
+        transfer.park(at(1), BlockRange { first: 2, count: 1 });
+        let reason = loop {
+            match transfer.expired(transfer.deadline()) {
+                Step::Send(blocks) => assert_eq!(blocks.first, 2),
+                Step::GiveUp(reason) => break reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(reason, "the disk did not deliver the file");
+        assert!(transfer.deadline() >= at(1) + GIVE_UP);
+    }
+
+    #[test]
+    fn time_on_the_disk_is_not_held_against_the_client() {
+        let mut transfer = lock_step(1 << 30);
+        for block in 1..100_u16 {
+            let now = T0 + Nanos::from_secs(20).times(u64::from(block));
+            transfer.ack(now, block);
+            transfer.park(
+                now,
+                BlockRange {
+                    first: u64::from(block) + 1,
+                    count: 1,
+                },
+            );
+            let later = now + Nanos::from_secs(19);
+            assert!(matches!(transfer.loaded(later), Step::Send(_)));
+            assert_eq!(transfer.hopeless(later), None);
+        }
     }
 
     #[test]

@@ -168,6 +168,8 @@ impl Deliver for Shard {
         inbox.unseen += 1;
     }
 
+    fn loaded(&self, _: Ticket) {}
+
     fn wake(&self) {
         self.inbox.lock().expect("not poisoned").unseen = 0;
     }

@@ -23,7 +23,7 @@ pub struct Fetch {
     /// Bytes of the end to keep, for files that do not fit in memory.
     tail: usize,
     /// What to do once so many DATA packets are here, before the ACK.
-    interruption: Option<(usize, Box<dyn FnOnce()>)>,
+    interruption: Option<(usize, Box<dyn FnOnce() + Send>)>,
 }
 
 /// What came.
@@ -86,7 +86,7 @@ impl Fetch {
     }
 
     /// Calls `action` when `packets` DATA packets have come.
-    pub fn at(mut self, packets: usize, action: impl FnOnce() + 'static) -> Self {
+    pub fn at(mut self, packets: usize, action: impl FnOnce() + Send + 'static) -> Self {
         self.interruption = Some((packets, Box::new(action)));
         self
     }

@@ -19,6 +19,7 @@ pub mod rng;
 pub mod root;
 pub mod server;
 pub mod shard;
+pub mod slowfs;
 
 pub use conversation::Conversation;
 pub use fetch::Fetch;

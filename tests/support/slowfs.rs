@@ -1,0 +1,121 @@
+//! A file system as slow as a test wants: each read of a file sleeps first.
+//! It never holds up names and attributes; only content is slow.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use fuser::{
+    BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
+    Generation, INodeNo, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen,
+    Request,
+};
+
+/// A mounted file system with the files "0", "1" and so on. Unmounted when dropped.
+pub struct SlowFs {
+    session: Option<BackgroundSession>,
+}
+
+impl SlowFs {
+    /// Mounts `files` at `dir`, which is made; every read of them takes `delay` longer.
+    pub fn mount(dir: &Path, files: Vec<Vec<u8>>, delay: Duration) -> Self {
+        fs::create_dir(dir).expect("a mount point");
+        let mut config = Config::default();
+        // Enough for all reads that the kernel has under way, so that names are not behind them.
+        config.n_threads = Some(64);
+        let session = fuser::spawn_mount(Disk { files, delay }, dir, &config);
+        Self {
+            session: Some(session.expect("mounted; this needs root and /dev/fuse")),
+        }
+    }
+}
+
+impl Drop for SlowFs {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.umount_and_join().expect("unmounted");
+        }
+    }
+}
+
+struct Disk {
+    files: Vec<Vec<u8>>,
+    delay: Duration,
+}
+
+/// Attributes stay known for the whole test.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+/// Inode 1 is the directory, inode 2 is file 0.
+const FIRST: u64 = 2;
+
+impl Disk {
+    fn attributes(&self, inode: u64) -> Option<FileAttr> {
+        let (kind, perm, size) = match inode.checked_sub(FIRST) {
+            None => (FileType::Directory, 0o755, 0),
+            Some(number) => {
+                let file = self.files.get(usize::try_from(number).ok()?)?;
+                (FileType::RegularFile, 0o644, file.len() as u64)
+            }
+        };
+        Some(FileAttr {
+            ino: INodeNo(inode),
+            size,
+            blocks: size.div_ceil(512),
+            atime: UNIX_EPOCH,
+            mtime: UNIX_EPOCH,
+            ctime: UNIX_EPOCH,
+            crtime: UNIX_EPOCH,
+            kind,
+            perm,
+            nlink: 1,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            blksize: 4096,
+            flags: 0,
+        })
+    }
+}
+
+impl Filesystem for Disk {
+    fn lookup(&self, _: &Request, _: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let number: Option<u64> = name.to_str().and_then(|name| name.parse().ok());
+        match number.and_then(|number| self.attributes(FIRST + number)) {
+            Some(attributes) => reply.entry(&FOR_EVER, &attributes, Generation(0)),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn getattr(&self, _: &Request, inode: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        match self.attributes(inode.0) {
+            Some(attributes) => reply.attr(&FOR_EVER, &attributes),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    /// Without this flag each open would throw away what is cached; a disk does not.
+    fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        inode: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        thread::sleep(self.delay);
+        let file = &self.files[(inode.0 - FIRST) as usize];
+        let start = file.len().min(offset as usize);
+        let end = file.len().min(start + size as usize);
+        reply.data(&file[start..end]);
+    }
+}
