@@ -9,6 +9,7 @@ use bootstorm::arrival::Arrival;
 use bootstorm::content::{self, Content, Source};
 use bootstorm::engine::{EnginePlan, Io, Load};
 use bootstorm::impair::Impairment;
+use bootstorm::result::RunResult;
 use bootstorm::scenario::{self, Acks, Patience};
 use support::fake::{Fake, Fault};
 use support::server::{self, Server, bytes};
@@ -38,7 +39,7 @@ impl Case {
     }
 
     /// What one machine makes of a server with this fault.
-    fn with_fault(&self, fault: Fault) -> bootstorm::result::RunResult {
+    fn with_fault(&self, fault: Fault) -> RunResult {
         let fake = Fake::start(self.content.clone(), fault);
         let mut habits = habits(&[]);
         if matches!(fault, Fault::Silence | Fault::SilenceLater) {
@@ -53,7 +54,22 @@ impl Case {
 fn ringboot_serves_a_farm() {
     let case = Case::new(100_000);
     let server = Server::start(case.root.path());
-    let result = run(&case.checked(plan(server.addr, 100, "file", habits(&OPTIONS))));
+    for io in backends() {
+        let mut plan = case.checked(plan(server.addr, 100, "file", habits(&OPTIONS)));
+        plan.io = io;
+        check_farm(&run(&plan));
+    }
+}
+
+/// Both, unless this machine has no io_uring to test.
+fn backends() -> Vec<Io> {
+    match std::env::var_os("RINGBOOT_SKIP_URING") {
+        Some(_) => vec![Io::Epoll],
+        None => vec![Io::Epoll, Io::Uring],
+    }
+}
+
+fn check_farm(result: &RunResult) {
     assert_eq!(result.transfers.completed, 100);
     assert_eq!(result.packets.bytes, 100 * 100_000);
     assert_eq!(result.packets.blocks, 100 * 98);
@@ -74,16 +90,17 @@ fn windows_and_content() {
     let case = Case::new(1_000_000);
     let server = Server::start(case.root.path());
     let habits = habits(&[("blksize", "1468"), ("windowsize", "16")]);
-    let mut plan = case.checked(plan(server.addr, 10, "file", habits));
-    plan.count = Some(30);
-    let result = run(&plan);
-    assert_eq!(result.transfers.completed, 30);
-    // An ACK for each window, not for each block.
-    assert!(
-        result.packets.sent < result.packets.blocks / 4,
-        "{:?}",
-        result.packets
-    );
+    for io in backends() {
+        let mut plan = case.checked(plan(server.addr, 10, "file", habits.clone()));
+        plan.count = Some(30);
+        plan.io = io;
+        let RunResult {
+            transfers, packets, ..
+        } = run(&plan);
+        assert_eq!(transfers.completed, 30, "{io:?}");
+        // An ACK for each window, not for each block.
+        assert!(packets.sent < packets.blocks / 4, "{io:?} {packets:?}");
+    }
 }
 
 #[test]

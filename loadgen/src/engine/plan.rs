@@ -17,7 +17,7 @@ use crate::sources::Cidr;
 /// How packets reach the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Io {
-    /// io_uring where it works, else epoll.
+    /// What costs least: epoll, until a measurement says otherwise.
     Auto,
     Uring,
     Epoll,

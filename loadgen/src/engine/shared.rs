@@ -139,11 +139,6 @@ impl Shared {
         self.jobs.iter().map(|job| job.steps.len()).sum()
     }
 
-    pub fn asks_for_windows(&self) -> bool {
-        let mut steps = self.jobs.iter().flat_map(|job| &job.steps);
-        steps.any(|recipe| recipe.window() > 1)
-    }
-
     /// The largest window that is asked for, in blocks.
     pub fn largest_window(&self) -> u64 {
         let steps = self.jobs.iter().flat_map(|job| &job.steps);

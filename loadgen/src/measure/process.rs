@@ -5,6 +5,7 @@
 //! *sender's* system call. So the server's figure holds the way of its DATA into our queue, and
 //! ours holds the way of our ACKs into the server's.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -20,9 +21,11 @@ pub struct Watch {
 }
 
 /// What a server has used at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
     pub cpu: u64,
+    /// CPU time of each thread of the process itself.
+    threads: BTreeMap<u32, u64>,
     /// Resident memory of the process and its children.
     pub memory: u64,
     /// Its highest value so far, of the process alone.
@@ -35,10 +38,20 @@ impl Watch {
     pub fn look(&self) -> Usage {
         let cgroup = self.cgroup.as_ref().and_then(cgroup_ns);
         Usage {
+            threads: self.pid.map(thread_ns).unwrap_or_default(),
             cpu: cgroup.or_else(|| self.pid.map(tree_ns)).unwrap_or(0),
             memory: self.pid.map_or(0, tree_memory),
             memory_peak: self.pid.and_then(|pid| memory(pid, "VmHWM:")).unwrap_or(0),
         }
+    }
+}
+
+impl Usage {
+    /// CPU time that the busiest thread has used since then.
+    #[must_use]
+    pub fn busiest_thread_since(&self, before: &Self) -> u64 {
+        let used = |(id, now): (&u32, &u64)| now - before.threads.get(id).unwrap_or(&0).min(now);
+        self.threads.iter().map(used).max().unwrap_or(0)
     }
 }
 
@@ -74,6 +87,18 @@ fn cgroup_ns(path: &PathBuf) -> Option<u64> {
         Some(micros) => micros.trim().parse::<u64>().ok()?.checked_mul(1000),
         None => text.trim().parse().ok(),
     }
+}
+
+fn thread_ns(pid: u32) -> BTreeMap<u32, u64> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return BTreeMap::new();
+    };
+    let used = tasks.flatten().filter_map(|task| {
+        let id = task.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        Some((id, stat.split(' ').next()?.parse().ok()?))
+    });
+    used.collect()
 }
 
 fn process_ns(pid: u32) -> Option<u64> {

@@ -18,6 +18,8 @@ use crate::result::{
 const CURVE: usize = 2_000;
 /// A thread that had something to do for a larger share of its time was at its limit.
 const BUSY: f64 = 0.97;
+/// A server thread that used so much of the time was at its own limit.
+const SERVER_BUSY: f64 = 0.95;
 /// Lateness (p99) that spoils figures.
 const LATE: u64 = 5_000_000;
 /// Runs that are shorter show nothing about a limit.
@@ -115,10 +117,15 @@ impl Collector<'_> {
     }
 
     /// The generator was the limit when a thread never had to wait, and its own lateness is what
-    /// the figures mostly show: far too late in itself, or most of a block's round trip.
+    /// the figures mostly show: far too late in itself, or most of a block's round trip. Not so
+    /// when the server is watched and had no rest either.
     fn saturated(&self, busiest: &Conduct) -> Option<String> {
         let (lateness, block) = (&self.overall.lateness, &self.overall.block);
         if busiest.busy() <= BUSY || busiest.wall < SHORTEST || lateness.is_empty() {
+            return None;
+        }
+        // Nobody could have driven it further.
+        if self.server_at_limit(busiest.wall) {
             return None;
         }
         let late = lateness.value_at_quantile(0.99);
@@ -140,6 +147,13 @@ impl Collector<'_> {
             busiest.busy() * 100.0,
             late as f64 / 1e6
         ))
+    }
+
+    /// A thread of the watched server had no rest.
+    fn server_at_limit(&self, wall: Nanos) -> bool {
+        let before = self.usage_before.as_ref();
+        let used = before.map_or(0, |before| self.usage_after.busiest_thread_since(before));
+        used as f64 > SERVER_BUSY * wall as f64
     }
 
     fn boots(&self, all: &Recorder) -> Boots {
@@ -169,7 +183,7 @@ impl Collector<'_> {
     }
 
     fn server_use(&self, blocks: u64) -> Option<ServerUse> {
-        let (watch, before) = (self.plan.watch.as_ref()?, self.usage_before?);
+        let (watch, before) = (self.plan.watch.as_ref()?, self.usage_before.as_ref()?);
         let cpu = self.usage_after.cpu.saturating_sub(before.cpu);
         Some(ServerUse {
             pid: watch.pid.unwrap_or(0),

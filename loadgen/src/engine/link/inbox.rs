@@ -13,9 +13,9 @@ const BATCH: usize = 64;
 /// Trains in one call: fewer, so that their bytes stay in the cache.
 const TRAINS: usize = 16;
 /// Enough for an OACK and for the head of a DATA packet: what nobody compares need not be copied.
-const HEAD_BYTES: usize = 576;
+pub(super) const HEAD_BYTES: usize = 576;
 /// A whole train. Not a power of two, so that equal offsets do not fight for the same cache sets.
-const TRAIN_BYTES: usize = 65_536 + 33 * 64;
+pub(super) const TRAIN_BYTES: usize = 65_536 + 33 * 64;
 
 /// The buffers that the headers point at; boxed slices, so that nothing moves.
 pub(super) struct Inbox {

@@ -8,12 +8,14 @@ mod name;
 mod outbox;
 mod ready;
 mod sockets;
+mod uring;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 pub use mmsg::Mmsg;
 pub use sockets::{Sockets, allow_files};
+pub use uring::Uring;
 
 /// Number of a socket within its thread.
 pub type Lane = u32;

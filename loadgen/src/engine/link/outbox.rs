@@ -11,7 +11,7 @@ use super::name::Name;
 /// Messages in one call.
 const BATCH: usize = 64;
 /// A request with a long name still fits.
-pub(in crate::engine) const SEND_BYTES: usize = 1024;
+pub(super) const SEND_BYTES: usize = 1024;
 
 /// Addresses and vectors that the headers point at; boxed slices, so that nothing moves.
 pub(super) struct Outbox {
