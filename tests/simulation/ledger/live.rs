@@ -18,6 +18,8 @@ pub struct Live {
     pub queued: bool,
     /// Requests that arrived for it.
     pub requests: u32,
+    /// The client sent an ERROR.
+    pub stopped: bool,
     /// Datagrams lost, doubled, overtaken or repeated by the client, in both directions.
     pub harms: u32,
     pub lost: u32,
@@ -54,6 +56,7 @@ impl Live {
             size,
             queued,
             requests: 1,
+            stopped: false,
             harms: 0,
             lost: 0,
             resends: 0,
@@ -115,8 +118,8 @@ impl Live {
         if len > 512 {
             return Err(format!("an OACK of {len} bytes"));
         }
-        if self.oack_accepted || self.newest > 0 {
-            return Err("an OACK after the transfer had begun".to_owned());
+        if self.stopped || self.oack_accepted || self.newest > 0 {
+            return Err("an OACK after the transfer had begun or ended".to_owned());
         }
         self.oack = true;
         self.learn(options);
@@ -184,6 +187,9 @@ impl Live {
     fn shape_check(&self, cause: Cause, train: &Train) -> Result<(), String> {
         let (first, last) = (train.blocks.first, train.blocks.last());
         let final_block = self.size / self.blksize + 1;
+        if self.stopped {
+            return Err("DATA after the client's ERROR".to_owned());
+        }
         if self.oack && !self.oack_accepted {
             return Err("DATA before ACK 0".to_owned());
         }

@@ -160,6 +160,11 @@ impl Ledger {
                 Cause::Ack
             }
             (Ok(Packet::Ack { .. }), None) => Cause::Ack,
+            (Ok(Packet::Error { .. }), Some(live)) => {
+                // On the listening socket it would be nobody's.
+                live.stopped |= parcel.lane == lane;
+                Cause::Other
+            }
             (Ok(Packet::Rrq(_)), live) => {
                 if let Some(live) = live {
                     live.requests += 1;
