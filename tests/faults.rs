@@ -258,6 +258,7 @@ matrix! {
         let link = |target: &Path, name: &str| symlink(target, root.path().join(name)).unwrap();
         link(Path::new("real/file"), "inside");
         link(Path::new("real"), "directory");
+        link(&root.path().join("real/file"), "whole path");
         link(Path::new("inside"), "twice");
         link(Path::new("/etc/passwd"), "absolute");
         link(&outside.path().join("secret"), "outside");
@@ -267,7 +268,7 @@ matrix! {
         link(Path::new("nowhere"), "dangling");
         link(outside.path(), "elsewhere");
         let server = Server::start(root.path(), setup);
-        for name in ["inside", "directory/file", "twice"] {
+        for name in ["inside", "directory/file", "whole path", "twice"] {
             assert_eq!(Fetch::new(&server, name, &[]).complete().data, b"content", "{name}");
         }
         for name in ["absolute", "outside", "up", "magic", "loop", "dangling", "elsewhere/secret"] {

@@ -27,6 +27,8 @@ pub enum Resolver {
 #[derive(Debug)]
 pub struct Root {
     dir: OwnedFd,
+    /// Its paths, as given and without links: absolute links in it begin with one of them.
+    names: Vec<PathBuf>,
     resolver: Resolver,
 }
 
@@ -44,7 +46,7 @@ impl Root {
             Err(Errno::NOSYS | Errno::PERM) => Resolver::Walk,
             Err(errno) => return Err(fail(errno)),
         };
-        Self::checked(dir, resolver).map_err(fail)
+        Self::checked(path, dir, resolver).map_err(fail)
     }
 
     /// Opens the directory with a resolver of the caller's choice.
@@ -53,7 +55,7 @@ impl Root {
     /// As [`Root::open`].
     pub fn open_with(path: &Path, resolver: Resolver) -> Result<Self, RootError> {
         open_dir(path)
-            .and_then(|dir| Self::checked(dir, resolver))
+            .and_then(|dir| Self::checked(path, dir, resolver))
             .map_err(|errno| RootError::new(path, errno))
     }
 
@@ -78,7 +80,7 @@ impl Root {
     }
 
     /// Opens a regular file below the root for reading. Symbolic links are followed as long as they
-    /// stay below the root.
+    /// stay below the root, absolute ones too.
     ///
     /// # Errors
     /// When there is no such regular file, or it cannot be read.
@@ -103,15 +105,32 @@ impl Root {
 
     fn resolve(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
         match self.resolver {
-            Resolver::Openat2 => openat2(&self.dir, path.as_c_str(), flags, Mode::empty(), BENEATH),
-            Resolver::Walk => walk::open(&self.dir, path.as_c_str(), flags),
+            Resolver::Openat2 => {
+                match openat2(&self.dir, path.as_c_str(), flags, Mode::empty(), BENEATH) {
+                    // It may have met an absolute link that leads back.
+                    Err(Errno::XDEV) => self.walk(path, flags),
+                    result => result,
+                }
+            }
+            Resolver::Walk => self.walk(path, flags),
         }
     }
 
-    fn checked(dir: OwnedFd, resolver: Resolver) -> Result<Self, Errno> {
+    fn walk(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        walk::open(&self.dir, &self.names, path.as_c_str(), flags)
+    }
+
+    fn checked(path: &Path, dir: OwnedFd, resolver: Resolver) -> Result<Self, Errno> {
         // Fails without the right to search the directory; to list it is not needed.
         openat(&dir, c".", OPEN_DIR, Mode::empty())?;
-        Ok(Self { dir, resolver })
+        // A name that cannot be had leaves absolute links refused.
+        let names = [std::path::absolute(path), path.canonicalize()];
+        let names = names.into_iter().flatten().collect();
+        Ok(Self {
+            dir,
+            names,
+            resolver,
+        })
     }
 }
 

@@ -1,20 +1,30 @@
-//! Resolves a path below a directory by hand, where the kernel has no openat2.
+//! Resolves a path below a directory by hand: where the kernel has no openat2, and for absolute
+//! links, which openat2 refuses even if they lead back below the directory.
 //! It never lets the kernel follow a link or a `..`: each step opens one plain component.
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
 use crate::limits::LINKS_MAX;
 
-/// Opens `path` below `root` as openat2 does with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS.
-/// A magic link reads as an absolute target or as the name of nothing, so it leads nowhere.
-pub(super) fn open(root: &OwnedFd, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+/// Opens `path` below `root` as openat2 does with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS, but
+/// follows absolute links that begin with one of the root's own `names`, from the root on.
+/// A magic link reads as such a target or as the name of nothing: it leads nowhere else.
+pub(super) fn open(
+    root: &OwnedFd,
+    names: &[PathBuf],
+    path: &CStr,
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
     let mut walk = Walk {
         root: root.as_fd(),
+        names,
         parents: Vec::new(),
         pending: VecDeque::new(),
         links: 0,
@@ -36,6 +46,7 @@ pub(super) fn open(root: &OwnedFd, path: &CStr, flags: OFlags) -> Result<OwnedFd
 
 struct Walk<'a> {
     root: BorrowedFd<'a>,
+    names: &'a [PathBuf],
     /// Directories entered below the root. `..` goes back to the one that we came from, wherever
     /// it has been moved since.
     parents: Vec<OwnedFd>,
@@ -79,14 +90,20 @@ impl Walk<'_> {
             return Err(Errno::LOOP);
         }
         let target = readlinkat(link, c"", Vec::new())?;
-        self.queue(target.to_bytes())
+        let target = Path::new(OsStr::from_bytes(target.to_bytes()));
+        if target.is_relative() {
+            return self.queue(target.as_os_str().as_bytes());
+        }
+        let below = self
+            .names
+            .iter()
+            .find_map(|name| target.strip_prefix(name).ok());
+        self.parents.clear();
+        self.queue(below.ok_or(Errno::XDEV)?.as_os_str().as_bytes())
     }
 
     /// Puts the components of `path` before those that wait.
     fn queue(&mut self, path: &[u8]) -> Result<(), Errno> {
-        if path.first() == Some(&b'/') {
-            return Err(Errno::XDEV);
-        }
         // A slash at the end asks for a directory, and so does a dot.
         if path.last() == Some(&b'/') {
             self.pending.push_front(c".".to_owned());

@@ -71,7 +71,11 @@ fn the_traversal_corpus_has_one_answer_for_each_name() {
         (b"link-out-dir/secret", Denied),
         (b"link-sneaky", Denied),
         (b"link-absolute", Denied),
-        (b"link-absolute-inside", Denied),
+        (b"link-absolute-inside", Content),
+        (b"link-absolute-sub/file", Content),
+        (b"link-absolute-root", NotRegular),
+        (b"link-absolute-up", Denied),
+        (b"link-absolute-beside", Denied),
         (b"link-loop", Denied),
         (b"link-loop/file", Denied),
         (b"link-dangling", Missing),
@@ -119,6 +123,22 @@ fn the_traversal_corpus_has_one_answer_for_each_name() {
             let shown = name.escape_ascii();
             assert_eq!(&ask(&root, name), expected, "{resolver:?} {shown}");
         }
+    }
+}
+
+/// Absolute links may be written with the root's path as the operator gave it, or as it really is.
+#[test]
+fn a_root_behind_a_link_has_two_names() {
+    let place = Place::new();
+    let alias = place.root().with_file_name("alias");
+    symlink(place.root(), &alias).expect("a link");
+    symlink(alias.join("sub/file"), place.root().join("by-alias")).expect("a link");
+    for resolver in BOTH {
+        let root = Root::open_with(&alias, resolver).expect("a root");
+        for name in ["by-alias", "link-absolute-inside"] {
+            assert_eq!(ask(&root, name.as_bytes()), Content, "{resolver:?} {name}");
+        }
+        assert_eq!(ask(&root, b"link-absolute"), Denied);
     }
 }
 
@@ -266,7 +286,7 @@ impl Place {
 
     fn add_links(&self) {
         let root = self.root();
-        let inside = root.join("file");
+        let inside = |name: &str| format!("{}{name}", root.to_str().expect("text"));
         for (name, target) in [
             ("link-file", "file"),
             ("link-sub", "sub"),
@@ -276,7 +296,11 @@ impl Place {
             ("link-out-dir", ".."),
             ("link-sneaky", "sub/../../root/file"),
             ("link-absolute", "/etc/passwd"),
-            ("link-absolute-inside", inside.to_str().expect("text")),
+            ("link-absolute-inside", &*inside("/file")),
+            ("link-absolute-sub", &inside("/sub")),
+            ("link-absolute-root", &inside("")),
+            ("link-absolute-up", &inside("/../secret")),
+            ("link-absolute-beside", &inside("-beside")),
             ("link-loop", "link-loop"),
             ("link-dangling", "gone"),
             ("link-slash", "file/"),
