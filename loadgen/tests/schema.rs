@@ -6,6 +6,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
+mod support;
+
+use support::fake::{Fake, Fault};
+
 fn crate_file(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
@@ -34,6 +38,53 @@ fn results_keep_to_the_schema() {
         let result: Value = serde_json::from_str(&text).unwrap();
         let faults = check(&schema, &schema, &result, "");
         assert_eq!(faults, Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn what_a_run_writes_keeps_to_the_schema() {
+    let schema: Value = serde_json::from_str(&committed()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let scenario = place.path().join("mine.toml");
+    let text =
+        "title = \"t\"\n[clients.c]\n[[steps]]\nlabel = \"l\"\nclient = \"c\"\nfile = \"f\"\n";
+    fs::write(&scenario, text).unwrap();
+    let fake = Fake::start(b"hello".to_vec(), Fault::None);
+    let server = fake.addr.to_string();
+    for load in [
+        ["run", "--file=hello"],
+        ["boot", &format!("--scenario={}", scenario.display())],
+    ] {
+        let json = place.path().join("result.json");
+        let done = Command::new(env!("CARGO_BIN_EXE_bootstorm"))
+            .args([
+                load[0],
+                &server,
+                load[1],
+                "-m",
+                "5",
+                "--threads",
+                "1",
+                "--quiet",
+            ])
+            .args(["--slo", "failed <= 0", "--loss", "0.1%", "--server-pid"])
+            .arg(std::process::id().to_string())
+            .arg("--json")
+            .arg(&json)
+            .output()
+            .unwrap();
+        assert!(
+            json.exists(),
+            "{load:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        let result: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+        assert_eq!(
+            check(&schema, &schema, &result, ""),
+            Vec::<String>::new(),
+            "{load:?}"
+        );
+        assert_eq!(result["transfers"]["begun"], 5, "{load:?}");
     }
 }
 

@@ -1,26 +1,15 @@
 //! `search` against a server of a few lines: what it tries, says and returns.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::process::{Command, Output};
-use std::thread;
-use std::time::Duration;
 
-/// Answers each request with a file of one block; `seconds` are more than the test needs.
-fn server(seconds: u64) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(seconds)))
-        .unwrap();
-    let address = socket.local_addr().unwrap();
-    thread::spawn(move || {
-        let mut packet = [0; 600];
-        while let Ok((length, from)) = socket.recv_from(&mut packet) {
-            if packet[..length].starts_with(&[0, 1]) {
-                let _ = socket.send_to(b"\0\x03\0\x01hello", from);
-            }
-        }
-    });
-    address
+mod support;
+
+use support::fake::{Fake, Fault};
+
+/// One block for every name.
+fn server() -> Fake {
+    Fake::start(b"hello".to_vec(), Fault::None)
 }
 
 fn search(server: SocketAddr, more: &[&str]) -> (Output, String) {
@@ -43,8 +32,9 @@ fn search(server: SocketAddr, more: &[&str]) -> (Output, String) {
 
 #[test]
 fn a_server_that_never_fails_is_tried_up_to_the_bound() {
+    let server = server();
     let (output, said) = search(
-        server(20),
+        server.addr,
         &[
             "--slo",
             "failed <= 0",
@@ -75,8 +65,9 @@ fn a_server_that_never_fails_is_tried_up_to_the_bound() {
 
 #[test]
 fn an_objective_that_nobody_meets_has_no_farm() {
+    let server = server();
     let (output, said) = search(
-        server(20),
+        server.addr,
         &[
             "--slo",
             "max(transfer) < 1ns",

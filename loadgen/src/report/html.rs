@@ -2,6 +2,7 @@
 //! on paper too. Each plot has its figures in a table behind it. It never hides a failure.
 
 mod axis;
+mod details;
 mod plot;
 mod plots;
 mod sections;
@@ -27,7 +28,7 @@ pub fn page(title: Option<&str>, results: &[Named<'_>]) -> String {
     }
     body += &plots::all(results);
     for named in results {
-        body += &sections::details(named, results.len() > 1);
+        body += &details::all(named, results.len() > 1);
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

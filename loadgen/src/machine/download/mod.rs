@@ -255,7 +255,13 @@ impl Download {
         self.granted = terms.granted;
         self.blksize = terms.granted.blksize.map_or(512, u32::from);
         self.window = terms.granted.windowsize.unwrap_or(1);
-        self.content.announced(terms.tsize);
+        // To any other value than 0 some servers answer with that value (tftp-hpa), which says nothing.
+        let honest = recipe
+            .habits
+            .options
+            .iter()
+            .any(|ask| ask.name.eq_ignore_ascii_case("tsize") && ask.value == "0");
+        self.content.announced(terms.tsize.filter(|_| honest));
         self.lock(scene, from);
         if let Stop::AfterOack { code, .. } = recipe.habits.stop {
             return self.over(Say::Error(code), End::Stopped);

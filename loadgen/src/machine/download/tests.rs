@@ -160,6 +160,13 @@ fn a_tsize_that_is_not_kept_is_a_wrong_length() {
 }
 
 #[test]
+fn a_tsize_that_answers_no_question_is_not_believed() {
+    let mut bench = Bench::new(3, &[("tsize", "61183")], |_| {});
+    assert_eq!(bench.packet(b"\0\x06tsize\x0061183\0").say, Say::Ack(0));
+    assert_eq!(bench.data(1, 512).end, Some(End::Completed));
+}
+
+#[test]
 fn windows_are_acknowledged_at_their_end_and_once_for_a_gap() {
     let mut bench = Bench::new(8 * 8 + 1, &[("blksize", "8"), ("windowsize", "3")], |_| {});
     assert_eq!(

@@ -51,6 +51,22 @@ fn runs_of_files_and_perfect_boots_have_headlines_too() {
 }
 
 #[test]
+fn machines_that_were_cut_off_are_not_passed_over() {
+    let mut result = storm(50, 0.0);
+    result.cut_short = true;
+    if let Some(boots) = &mut result.boots {
+        boots.completed = 30;
+        boots.curve.truncate(30);
+    }
+    let line = headline(&result);
+    assert!(
+        line.starts_with("50 machines: 30 up, last after "),
+        "{line}"
+    );
+    assert!(line.ends_with("; 20 still on their way"), "{line}");
+}
+
+#[test]
 fn several_reasons_are_counted_in_the_headline_and_listed_below() {
     let mut result = storm(500, 0.0);
     if let Some(boots) = &mut result.boots {

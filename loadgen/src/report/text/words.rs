@@ -36,6 +36,12 @@ fn boots_headline(result: &RunResult, boots: &Boots) -> String {
         out += &format!(", {} elsewhere", count(others));
     }
     let silent = result.transfers.vanished;
+    let under_way = boots
+        .begun
+        .saturating_sub(boots.completed + boots.given_up() + silent);
+    if under_way > 0 {
+        out += &format!("; {} still on their way", count(under_way));
+    }
     if silent > 0 {
         out += &format!("; {} vanished on purpose", count(silent));
     }
