@@ -12,9 +12,17 @@ pub use words::{
     failures, generator_line, headline, plan_line, server_line, step_ends, step_times,
 };
 
-/// The whole report.
+/// The whole report. What a server sent may hold anything; a terminal is given text.
 #[must_use]
 pub fn report(result: &RunResult) -> String {
+    let text = whole(result);
+    text.replace(
+        |letter: char| letter.is_control() && letter != '\n',
+        "\u{fffd}",
+    )
+}
+
+fn whole(result: &RunResult) -> String {
     let mut out = String::new();
     warnings(&mut out, result);
     line(&mut out, &headline(result));
@@ -207,7 +215,7 @@ fn list(out: &mut String, name: &str, counts: &std::collections::BTreeMap<String
     sorted.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
     for (place, (what, number)) in sorted.into_iter().enumerate() {
         let name = if place == 0 { name } else { "" };
-        let what = if what.is_empty() { "no options" } else { what };
+        let what = what.replace('\n', " ");
         line(out, &format!("{name:<10} {:>9} × {what}", count(*number)));
     }
 }

@@ -175,7 +175,7 @@ fn throughput(results: &[Named<'_>]) -> Option<String> {
         results,
         "throughput",
         "Throughput",
-        "Bytes of files that arrived, second by second.",
+        "Bytes of files that arrived, averaged over each interval.",
         |interval| float(interval.bytes) / interval.seconds.max(1e-9),
         rate_short,
     )
@@ -186,7 +186,7 @@ fn active(results: &[Named<'_>]) -> Option<String> {
         results,
         "active",
         "Transfers under way",
-        "How many transfers were open at the end of each stretch of time.",
+        "Transfers that were open at the end of each interval.",
         |interval| float(interval.active),
         |value| count(value.round() as u64),
     )

@@ -85,3 +85,17 @@ fn several_reasons_are_counted_in_the_headline_and_listed_below() {
         "{text}"
     );
 }
+
+#[test]
+fn a_terminal_does_not_obey_what_a_server_sent() {
+    let mut result = storm(10, 0.0);
+    let sent = "0 \u{1b}[2J\r\n500 machines: all up";
+    result.errors.insert(sent.into(), 1);
+    let text = report(&result);
+    assert!(!text.contains('\u{1b}') && !text.contains('\r'), "{text}");
+    assert!(text.contains("[2J"), "{text}");
+    assert!(
+        text.lines().all(|line| !line.starts_with("500 machines")),
+        "{text}"
+    );
+}

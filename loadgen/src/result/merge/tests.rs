@@ -26,7 +26,7 @@ fn counts_add_up_and_clocks_are_aligned() {
         both.transfers.begun,
         first.transfers.begun + second.transfers.begun
     );
-    assert_eq!(both.packets.bytes, 600 * 60_000_000);
+    assert_eq!(both.packets, add_up(&first.packets, &second.packets));
     let boots = both.boots.as_ref().unwrap();
     assert_eq!((boots.begun, boots.completed), (600, 594));
     assert_eq!(boots.gave_up["kernel: timed out"], 6);
@@ -37,6 +37,27 @@ fn counts_add_up_and_clocks_are_aligned() {
     assert_eq!(both.latency.boot.count, 594);
     let bytes = |run: &RunResult| run.intervals.iter().map(|part| part.bytes).sum::<u64>();
     assert_eq!(bytes(&both), bytes(&first) + bytes(&second));
+}
+
+fn add_up(one: &Packets, other: &Packets) -> Packets {
+    let mut impaired = one.impaired.clone();
+    for (name, count) in &other.impaired {
+        *impaired.entry(name.clone()).or_default() += count;
+    }
+    Packets {
+        sent: one.sent + other.sent,
+        received: one.received + other.received,
+        bytes: one.bytes + other.bytes,
+        blocks: one.blocks + other.blocks,
+        duplicates: one.duplicates + other.duplicates,
+        out_of_order: one.out_of_order + other.out_of_order,
+        requests_repeated: one.requests_repeated + other.requests_repeated,
+        acks_repeated: one.acks_repeated + other.acks_repeated,
+        strangers: one.strangers + other.strangers,
+        impaired,
+        // Given in the order of merging.
+        impairment_trace: format!("{}; {}", other.impairment_trace, one.impairment_trace),
+    }
 }
 
 #[test]
