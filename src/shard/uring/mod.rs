@@ -36,9 +36,9 @@ pub struct UringBackend {
     /// Before `state`: the ring is closed before the buffers go.
     ring: IoUring,
     state: State,
-    /// A turn failed half-way: requests in the queue may point to what is gone.
     /// The kernel had more completions ready than the last wait took, or no buffer for them.
     behind: bool,
+    /// A turn failed half-way: requests in the queue may point to what is gone.
     broken: bool,
 }
 
