@@ -103,3 +103,52 @@ impl RunResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::sample::storm;
+
+    fn run(change: impl Fn(&mut RunResult)) -> Verdict {
+        let mut run = storm(50, 0.0);
+        change(&mut run);
+        run.verdict()
+    }
+
+    #[test]
+    fn the_verdict_follows_the_objectives_where_there_are_any() {
+        assert_eq!(run(|_| ()), Verdict::Passed);
+        assert_eq!(run(|run| run.objectives[0].met = false), Verdict::Missed);
+        assert_eq!(run(|run| run.transfers.timed_out = 1), Verdict::Passed);
+        let without = |run: &mut RunResult| {
+            run.objectives.clear();
+            run.transfers.timed_out = 1;
+        };
+        assert_eq!(run(without), Verdict::Missed);
+    }
+
+    #[test]
+    fn wrong_bytes_fail_whatever_the_objectives_say() {
+        assert_eq!(run(|run| run.transfers.corrupt = 1), Verdict::Missed);
+        assert_eq!(run(|run| run.transfers.wrong_length = 1), Verdict::Missed);
+    }
+
+    #[test]
+    fn a_saturated_generator_is_told_first() {
+        let saturated = run(|run| {
+            run.generator.saturated = Some("late".into());
+            run.transfers.corrupt = 1;
+        });
+        assert_eq!(saturated, Verdict::Saturated);
+    }
+
+    #[test]
+    fn machines_that_vanished_on_purpose_did_not_fail() {
+        let mut result = storm(200, 0.0);
+        assert_eq!(result.failed(), 2);
+        result.transfers.vanished = 1;
+        assert_eq!(result.failed(), 1);
+        result.boots = None;
+        assert_eq!(result.failed(), result.transfers.timed_out);
+    }
+}

@@ -90,3 +90,59 @@ fn holds(relation: Relation, value: f64, bound: f64) -> bool {
         Relation::AtLeast => value >= bound,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::result::sample::{millis, storm};
+    use crate::slo::Slo;
+
+    /// Condition by condition against a storm of 200 machines of which 2 gave up.
+    fn met(text: &str) -> Vec<(bool, String)> {
+        let mut run = storm(200, 0.0);
+        run.latency.block = millis([4; 100]);
+        let slo: Slo = text.parse().unwrap();
+        let judged = slo.judge(&run);
+        judged
+            .into_iter()
+            .map(|one| (one.met, one.measured))
+            .collect()
+    }
+
+    #[test]
+    fn bounds_are_meant_as_they_are_written() {
+        let verdicts =
+            met("failed < 2, failed <= 2, failed > 2, failed >= 2, failed < 1%, failed <= 1%");
+        let held: Vec<bool> = verdicts.iter().map(|(met, _)| *met).collect();
+        assert_eq!(held, [false, true, false, true, false, true]);
+        assert_eq!(verdicts[0].1, "2 of 200 (1.00 %)");
+    }
+
+    #[test]
+    fn figures_are_those_of_the_distribution() {
+        for (text, holds) in [
+            ("max(block) < 5ms", true),
+            ("max(block) < 3ms", false),
+            ("mean(block) > 3.9ms", true),
+            ("p99.9(block) < 4.1ms", true),
+            ("min(block) > 4.1ms", false),
+            ("rate > 160MB/s", true),
+            ("rate > 180MB/s", false),
+            ("timed_out <= 2", true),
+            ("corrupt <= 0", true),
+        ] {
+            assert_eq!(met(text)[0].0, holds, "{text}: {}", met(text)[0].1);
+        }
+    }
+
+    #[test]
+    fn where_nothing_was_measured_nothing_is_met() {
+        let mut run = storm(10, 0.0);
+        run.latency.boot = millis([]);
+        let slo: Slo = "p99(boot) < 90s".parse().unwrap();
+        let [judged] = &slo.judge(&run)[..] else {
+            panic!("one condition");
+        };
+        assert!(!judged.met);
+        assert_eq!(judged.measured, "nothing was measured");
+    }
+}
