@@ -42,7 +42,7 @@ fn results_keep_to_the_schema() {
 }
 
 #[test]
-fn what_a_run_writes_keeps_to_the_schema() {
+fn what_a_run_writes_keeps_to_the_schema_and_has_a_page() {
     let schema: Value = serde_json::from_str(&committed()).unwrap();
     let place = tempfile::tempdir().unwrap();
     let scenario = place.path().join("mine.toml");
@@ -56,6 +56,7 @@ fn what_a_run_writes_keeps_to_the_schema() {
         ["boot", &format!("--scenario={}", scenario.display())],
     ] {
         let json = place.path().join("result.json");
+        let page = place.path().join("result.html");
         let done = Command::new(env!("CARGO_BIN_EXE_bootstorm"))
             .args([
                 load[0],
@@ -71,6 +72,8 @@ fn what_a_run_writes_keeps_to_the_schema() {
             .arg(std::process::id().to_string())
             .arg("--json")
             .arg(&json)
+            .arg("--html")
+            .arg(&page)
             .output()
             .unwrap();
         assert!(
@@ -85,6 +88,8 @@ fn what_a_run_writes_keeps_to_the_schema() {
             "{load:?}"
         );
         assert_eq!(result["transfers"]["begun"], 5, "{load:?}");
+        let page = fs::read_to_string(page).unwrap();
+        assert!(page.contains("<h1>5 "), "{load:?}");
     }
 }
 

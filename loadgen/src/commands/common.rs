@@ -175,7 +175,11 @@ pub struct MeasureArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// No progress, no text: exit status and --json only
+    /// Write the report as a page for the browser
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// No progress, no text: exit status, --json and --html only
     #[arg(long, short)]
     pub quiet: bool,
 }

@@ -1,6 +1,7 @@
 //! Runs a plan before the eyes of the user: the plan first, progress, the report.
 //! It never changes a figure.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,8 +12,8 @@ use signal_hook::flag;
 use super::Verdict;
 use super::common::MeasureArgs;
 use crate::engine::{self, EnginePlan, Outlook, Progress, Watcher};
-use crate::report::text;
 use crate::report::units::nanos;
+use crate::report::{html, text};
 use crate::result::{self, RunResult};
 
 /// As shells say it: 128 and the number of the signal.
@@ -134,6 +135,11 @@ pub fn publish(result: &RunResult, measuring: &MeasureArgs) -> Result<(), String
         } else {
             print!("{text}");
         }
+    }
+    if let Some(path) = &measuring.html {
+        let name = result.plans.first().map_or("", |plan| &plan.target);
+        let page = html::page(None, &[html::Named { name, result }]);
+        fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     let Some(path) = &measuring.json else {
         return Ok(());
