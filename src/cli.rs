@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::limits::FRAME_MEMORY_MIB;
 use values::{seconds, whole_seconds};
 
 /// A TFTP server for farms of machines that boot over the network.
@@ -83,6 +84,11 @@ pub struct ServeArgs {
     /// Largest windowsize to grant; 1 turns windows off
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_windowsize: u16,
+
+    /// Memory for files that several clients fetch at once, laid out as they are sent; 0 turns that
+    /// off
+    #[arg(long, value_name = "MIB", default_value_t = FRAME_MEMORY_MIB, value_parser = clap::value_parser!(u64).range(..1 << 30))]
+    pub frame_memory: u64,
 
     /// How long running transfers may still take after SIGTERM
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = whole_seconds)]

@@ -188,6 +188,23 @@ pub const COPY_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes of all private copies together: the memory that hostile netascii requests can claim.
 pub const COPIES_TOTAL_MAX: u64 = 256 * 1024 * 1024;
 
+/// Memory for files laid out in frames, unless the operator says otherwise: a kernel and an initrd
+/// in two block sizes. Files that do not fit any more are served from their mapping.
+pub const FRAME_MEMORY_MIB: u64 = 256;
+
+/// The transfer of a file, with the same block size as others, at which it is laid out in frames.
+/// A file that one client fetches is not worth a second copy in memory.
+pub const FRAME_AFTER: u32 = 2;
+
+/// Files waiting to be framed; beyond that they are served from their mapping.
+pub const FRAMER_QUEUE: usize = 64;
+
+/// Block sizes of one file that are framed: a farm has one to three kinds of clients.
+pub const FRAMED_BLKSIZES: usize = 4;
+
+/// Smaller blocks are too much header and too little gain.
+pub const FRAMED_BLKSIZE_MIN: u16 = 256;
+
 /// Bytes of a file whose presence in memory is kept track of together: one request to a disk of any
 /// kind, well below 1 ms from the page cache.
 pub const CHUNK_LEN: u64 = 256 * 1024;

@@ -21,6 +21,7 @@ impl From<&ServeArgs> for Options {
             },
             single_port: args.single_port,
             data_ports: args.data_ports.map(|range| range.ports().into_inner()),
+            frame_memory: args.frame_memory << 20,
             settings: Settings {
                 policy: Policy {
                     max_windowsize: args.max_windowsize,

@@ -31,6 +31,8 @@ pub struct Options {
     pub single_port: bool,
     /// Both ends included.
     pub data_ports: Option<(u16, u16)>,
+    /// Bytes for files that are laid out in frames; 0: none are.
+    pub frame_memory: u64,
     /// The part of the settings that is the same for all shards.
     pub settings: Settings,
 }

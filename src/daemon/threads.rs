@@ -76,7 +76,7 @@ impl Crew {
             .iter()
             .map(|address| Arc::new(address.clone()) as Arc<dyn Deliver>)
             .collect();
-        let loader = Loader::start(Arc::new(root), deliveries)
+        let loader = Loader::start(Arc::new(root), deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
         let loader = Arc::new(loader);
 

@@ -57,20 +57,37 @@ impl Copied {
 /// Appends a chunk of a file to what a client receives.
 pub(super) type Translate = fn(&[u8], &mut Vec<u8>);
 
-/// Bytes of copies in use.
-#[derive(Debug, Default)]
+/// Bytes of memory in use for one purpose, and how many there may be.
+#[derive(Debug)]
 pub(super) struct Budget {
+    limit: u64,
     used: AtomicU64,
 }
 
+impl Default for Budget {
+    /// For private copies.
+    fn default() -> Self {
+        Self::new(COPIES_TOTAL_MAX)
+    }
+}
+
 impl Budget {
-    fn take(self: &Arc<Self>, bytes: u64) -> Result<Share, OpenError> {
+    pub(super) const fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// # Errors
+    /// When too much is in use by others.
+    pub(super) fn take(self: &Arc<Self>, bytes: u64) -> Result<Share, OpenError> {
         let share = Share {
             budget: Arc::clone(self),
             bytes,
         };
         // Taken before it is checked; a refused share gives it back when it is dropped.
-        if self.used.fetch_add(bytes, Relaxed).saturating_add(bytes) > COPIES_TOTAL_MAX {
+        if self.used.fetch_add(bytes, Relaxed).saturating_add(bytes) > self.limit {
             return Err(OpenError::Busy);
         }
         Ok(share)
@@ -82,8 +99,9 @@ impl Budget {
     }
 }
 
+/// A part of a budget, given back when it is dropped.
 #[derive(Debug)]
-struct Share {
+pub(super) struct Share {
     budget: Arc<Budget>,
     bytes: u64,
 }

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::copy::{Budget, Copied};
 use super::error::OpenError;
+use super::framed::Frames;
 use super::identity::Identity;
 use super::memory;
 use super::residency::{Demand, Residency};
@@ -31,6 +32,7 @@ enum Content {
         map: MmapRaw,
         file: File,
         residency: Residency,
+        frames: Box<Frames>,
     },
     /// Nobody else can change these bytes.
     Owned(Copied),
@@ -63,6 +65,7 @@ impl Image {
                     map,
                     file,
                     residency,
+                    frames: Box::default(),
                 };
                 let image = Self { identity, content };
                 image.bring_in_if_cached(&first, now);
@@ -115,6 +118,31 @@ impl Image {
         }
     }
 
+    /// Address and length of the blocks `first..=last` with their headers, where they lie framed
+    /// in memory of ours. For the kernel alone, as long as the image lives.
+    #[must_use]
+    pub fn framed(&self, blksize: u16, first: u64, last: u64) -> Option<(*const u8, usize)> {
+        match &self.content {
+            Content::Mapped { frames, .. } => frames.blocks(blksize, first, last),
+            Content::Owned(_) => None,
+        }
+    }
+
+    /// A transfer begins. Says whether the file is to be framed for its block size now.
+    pub(super) fn note_transfer(&self, blksize: u16) -> bool {
+        match &self.content {
+            Content::Mapped { frames, .. } => frames.note_transfer(blksize),
+            Content::Owned(_) => false,
+        }
+    }
+
+    /// Lays the file out in frames, unless the budget is spent. May wait for a disk.
+    pub(super) fn frame(&self, blksize: u16, budget: &Arc<Budget>) {
+        if let Content::Mapped { file, frames, .. } = &self.content {
+            frames.build(file, &self.identity, blksize, budget);
+        }
+    }
+
     /// What has to be done before `bytes` can be sent without waiting for a disk.
     pub(super) fn demand(&self, bytes: &Range<u64>, now: Nanos) -> Demand {
         match &self.content {
@@ -129,6 +157,7 @@ impl Image {
             map,
             file,
             residency,
+            ..
         } = &self.content
         {
             memory::bring_in(map, file, bytes);

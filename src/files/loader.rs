@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use super::catalog::Catalog;
+use super::copy::Budget;
 use super::error::OpenError;
 use super::image::Image;
 use super::pool::Pool;
@@ -16,7 +17,8 @@ use super::root::Root;
 use crate::clock;
 use crate::endpoint::Ticket;
 use crate::limits::{
-    KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE, LOADER_THREADS, NAME_MAX,
+    FRAMER_QUEUE, KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE, LOADER_THREADS,
+    NAME_MAX,
 };
 use crate::transfer::Nanos;
 use crate::wire::Mode;
@@ -70,30 +72,50 @@ pub trait Deliver: Send + Sync {
     fn wake(&self);
 }
 
-/// The running threads: some open files, others bring their content into memory. Dropping it
-/// answers what was asked, then ends them.
+/// The running threads: some open files, others bring their content into memory, one lays it out
+/// in frames. Dropping it answers what was asked, then ends them.
 #[derive(Debug)]
 pub struct Loader {
     openers: Pool<Job>,
     reader: Reader,
+    framer: Pool<Frame>,
+}
+
+/// A file to be laid out in frames.
+#[derive(Debug)]
+struct Frame {
+    image: Arc<Image>,
+    blksize: u16,
 }
 
 impl Loader {
-    /// Starts the threads; `shards` are the receivers of answers by number.
+    /// Starts the threads; `shards` are the receivers of answers by number, `frame_memory` the
+    /// bytes for files laid out in frames.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(root: Arc<Root>, shards: Vec<Arc<dyn Deliver>>) -> io::Result<Self> {
+    pub fn start(
+        root: Arc<Root>,
+        shards: Vec<Arc<dyn Deliver>>,
+        frame_memory: u64,
+    ) -> io::Result<Self> {
         let shards: Arc<[_]> = shards.into();
         let opener = Opener {
             root,
             catalog: Catalog::default(),
             shards: Arc::clone(&shards),
         };
+        let budget = Arc::new(Budget::new(frame_memory));
+        let frame = move |jobs: &Receiver<Frame>| {
+            while let Ok(Frame { image, blksize }) = jobs.recv() {
+                image.frame(blksize, &budget);
+            }
+        };
         let open = move |jobs: &Receiver<Job>| opener.run(jobs);
         Ok(Self {
             openers: Pool::start("ringboot-files", LOADER_THREADS, LOADER_QUEUE, open)?,
             reader: Reader::start(shards)?,
+            framer: Pool::start("ringboot-frames", 1, FRAMER_QUEUE, frame)?,
         })
     }
 
@@ -117,17 +139,23 @@ impl Loader {
     ) -> bool {
         let demand = image.demand(bytes, now);
         if let Some(bytes) = demand.fetch {
-            let fetch = Fetch {
+            self.reader.fetch(Fetch {
                 image: Arc::clone(image),
                 bytes,
                 waiter: (!demand.ready).then_some(waiter),
-            };
-            // A transfer that is not told asks again by itself.
-            if let Err(fetch) = self.reader.submit(fetch) {
-                fetch.image.not_fetched(&fetch.bytes);
-            }
+            });
         }
         demand.ready
+    }
+
+    /// A transfer of an image begins. Files that several clients take in the same block size are
+    /// laid out in frames, a moment later. Never waits.
+    pub fn note_transfer(&self, image: &Arc<Image>, blksize: u16) {
+        if image.note_transfer(blksize) {
+            let image = Arc::clone(image);
+            // A file that finds no room goes without frames.
+            let _ = self.framer.submit(Frame { image, blksize });
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod catalog;
 mod copy;
 mod error;
 mod escape;
+mod framed;
 mod identity;
 mod image;
 mod loader;

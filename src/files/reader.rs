@@ -44,10 +44,12 @@ impl Reader {
         Ok(Self { pool })
     }
 
-    /// # Errors
-    /// Hands the job back when too many wait already.
-    pub(super) fn submit(&self, fetch: Fetch) -> Result<(), Fetch> {
-        self.pool.submit(fetch)
+    /// Asks for bytes. Where too many wait already, those that were to be read ahead are nobody's
+    /// again, and a transfer that waits asks again by itself.
+    pub(super) fn fetch(&self, fetch: Fetch) {
+        if let Err(fetch) = self.pool.submit(fetch) {
+            fetch.image.not_fetched(&fetch.bytes);
+        }
     }
 }
 

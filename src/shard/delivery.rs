@@ -89,7 +89,9 @@ impl Delivery {
         self.counters.gso_fallbacks += 1;
         let rendered = failure.outbox.rendered();
         for nth in 0..piece.count {
-            let Some(header) = rendered.single(failure.position, message, nth) else {
+            let mut spare = failure.outbox.train(message);
+            let single = rendered.single(failure.position, message, nth, &mut spare);
+            let Some(header) = single else {
                 return;
             };
             let one = Piece {

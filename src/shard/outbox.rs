@@ -21,8 +21,7 @@ use crate::wire::packet::data_header;
 #[derive(Default)]
 pub struct Outbox {
     messages: Vec<Message>,
-    /// For a packet: one entry, an offset into `arena`. For a train: an offset into `arena` (the
-    /// header) and an address in the image (the block), in turn.
+    /// As each message's [`Layout`] says, offsets into `arena` until the outbox is sealed.
     iovecs: Vec<libc::iovec>,
     /// Bytes of packets and headers of blocks.
     arena: Vec<u8>,
@@ -38,11 +37,24 @@ pub(super) struct Message {
     pub(super) control: Control,
     /// The transfer and its first block in this message; `None` for OACK and ERROR.
     pub(super) owner: Option<(Ticket, u64)>,
+    pub(super) layout: Layout,
     /// Datagrams in this message.
     pub(super) datagrams: u32,
     /// Bytes in each of them but the last; 0 when there is only one.
     pub(super) segment: u16,
     pub(super) iovecs: (usize, usize),
+}
+
+/// How the bytes of a message lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One entry, an offset into the arena.
+    Packet,
+    /// Two entries for each datagram: an offset into the arena (the header) and an address in the
+    /// image (the block).
+    Gathered,
+    /// One entry, an address in the image's frames: all datagrams one behind the other.
+    Framed,
 }
 
 impl Message {
@@ -69,7 +81,7 @@ impl Outbox {
     pub fn push_packet(&mut self, route: &Route, bytes: &[u8]) {
         let start = self.iovecs.len();
         self.push_bytes(bytes);
-        self.push_message(route, None, 1, 0, start);
+        self.push_message(route, Layout::Packet, None, 1, 0, start);
     }
 
     /// Queues blocks of a file: as few messages as the kernel takes. Blocks behind the file's last
@@ -84,16 +96,15 @@ impl Outbox {
             let first = next;
             next = end.min(first + per_message);
             let start = self.iovecs.len();
-            for block in first..next {
-                self.push_block(image, train, block, blksize);
-            }
+            let layout = self.push_blocks(image, train, first..next);
             let count = u32::try_from(next - first).unwrap_or(u32::MAX);
             let segment = if count > 1 {
                 segment_len(train.blksize)
             } else {
                 0
             };
-            self.push_message(route, Some((train.ticket, first)), count, segment, start);
+            let owner = Some((train.ticket, first));
+            self.push_message(route, layout, owner, count, segment, start);
         }
         self.hold(image);
     }
@@ -107,7 +118,22 @@ impl Outbox {
         self.rendered.clear();
     }
 
-    fn push_block(&mut self, image: &Image, train: &Train, block: u64, blksize: u64) {
+    fn push_blocks(&mut self, image: &Image, train: &Train, blocks: Range<u64>) -> Layout {
+        if let Some((address, len)) = image.framed(train.blksize, blocks.start, blocks.end - 1) {
+            self.iovecs.push(libc::iovec {
+                iov_base: address.cast_mut().cast(),
+                iov_len: len,
+            });
+            return Layout::Framed;
+        }
+        for block in blocks {
+            self.push_block(image, train, block);
+        }
+        Layout::Gathered
+    }
+
+    fn push_block(&mut self, image: &Image, train: &Train, block: u64) {
+        let blksize = u64::from(train.blksize.max(1));
         self.push_bytes(&data_header(train.rollover.wire(block)));
         let offset = (block - 1) * blksize;
         let len = image.size().saturating_sub(offset).min(blksize);
@@ -133,6 +159,7 @@ impl Outbox {
     fn push_message(
         &mut self,
         route: &Route,
+        layout: Layout,
         owner: Option<(Ticket, u64)>,
         datagrams: u32,
         segment: u16,
@@ -150,6 +177,7 @@ impl Outbox {
             name: Name::from(route.peer.to_addr()),
             control,
             owner,
+            layout,
             datagrams,
             segment,
             iovecs: (start, self.iovecs.len()),
@@ -172,7 +200,11 @@ impl Outbox {
     pub(super) fn seal(&mut self, segmentation: &Segmentation) {
         let arena = self.arena.as_mut_ptr();
         for message in &self.messages {
-            let stride = if message.owner.is_some() { 2 } else { 1 };
+            let stride = match message.layout {
+                Layout::Packet => 1,
+                Layout::Gathered => 2,
+                Layout::Framed => continue,
+            };
             let (start, end) = message.iovecs;
             let iovecs = self.iovecs.get_mut(start..end).unwrap_or_default();
             for iovec in iovecs.iter_mut().step_by(stride) {
@@ -195,6 +227,18 @@ impl Outbox {
 
     pub(super) fn message(&self, index: u32) -> Option<&Message> {
         self.messages.get(index as usize)
+    }
+
+    /// Where a message's bytes begin, as they were laid out.
+    pub(super) fn train(&self, message: &Message) -> libc::iovec {
+        let nothing = libc::iovec {
+            iov_base: core::ptr::null_mut(),
+            iov_len: 0,
+        };
+        self.iovecs
+            .get(message.iovecs.0)
+            .copied()
+            .unwrap_or(nothing)
     }
 
     /// The bytes of a packet, once more.

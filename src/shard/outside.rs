@@ -7,7 +7,7 @@ use super::outbox::Outbox;
 use crate::endpoint::{Effects, OpenRequest, Report, Route, Train};
 use crate::files::{Image, Job, Loader};
 use crate::observe::record::{Record, RecordSender};
-use crate::transfer::Nanos;
+use crate::transfer::{BlockRange, Nanos};
 
 /// Implements [`Effects`] for the running server.
 pub struct Outside {
@@ -35,8 +35,15 @@ impl Effects for Outside {
     }
 
     fn resident(&mut self, now: Nanos, image: &Arc<Image>, train: Train) -> bool {
+        let BlockRange { first, .. } = train.blocks;
+        if first == 1 {
+            self.loader.note_transfer(image, train.blksize);
+        }
+        if image.framed(train.blksize, first, first).is_some() {
+            return true;
+        }
         let blksize = u64::from(train.blksize);
-        let start = train.blocks.first.saturating_sub(1) * blksize;
+        let start = first.saturating_sub(1) * blksize;
         let end = start + u64::from(train.blocks.count) * blksize;
         let waiter = (self.shard, train.ticket);
         self.loader

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::outbox::Message;
+use super::outbox::{Layout, Message};
 use super::segmentation::Segmentation;
 use crate::endpoint::SocketId;
 
@@ -22,6 +22,8 @@ pub(super) struct Rendered {
     /// Of the same length as `headers`.
     pub(super) pieces: Vec<Piece>,
     pub(super) runs: Vec<(SocketId, Range<usize>)>,
+    /// Datagrams of frames that may not go out as a train; never grows while it is pointed into.
+    singles: Vec<libc::iovec>,
     /// Message numbers for each socket; kept for their memory.
     queues: Vec<Vec<u32>>,
 }
@@ -31,6 +33,7 @@ impl Rendered {
         self.headers.clear();
         self.pieces.clear();
         self.runs.clear();
+        self.singles.clear();
     }
 
     /// The addresses laid down here stay valid while `messages` and `iovecs` are not touched.
@@ -42,6 +45,7 @@ impl Rendered {
     ) {
         self.clear();
         self.sort_by_socket(messages);
+        self.make_room_for_singles(messages, segmentation);
         let mut queues = core::mem::take(&mut self.queues);
         for (socket, queue) in (0..).zip(&mut queues) {
             let start = self.headers.len();
@@ -71,6 +75,17 @@ impl Rendered {
         }
     }
 
+    fn make_room_for_singles(&mut self, messages: &[Message], segmentation: &Segmentation) {
+        let single = |message: &&Message| {
+            message.layout == Layout::Framed && !goes_whole(message, segmentation)
+        };
+        let datagrams = messages
+            .iter()
+            .filter(single)
+            .map(|it| it.datagrams as usize);
+        self.singles.reserve(datagrams.sum());
+    }
+
     fn add(
         &mut self,
         index: u32,
@@ -78,8 +93,7 @@ impl Rendered {
         iovecs: &mut [libc::iovec],
         segmentation: &Segmentation,
     ) {
-        let whole =
-            message.segment == 0 || segmentation.allows(message.route.peer.ip(), message.segment);
+        let whole = goes_whole(message, segmentation);
         let step = if whole { message.datagrams } else { 1 };
         let mut first = 0;
         while first < message.datagrams {
@@ -88,8 +102,15 @@ impl Rendered {
                 first,
                 count: step,
             };
+            let (start, end) = message.iovecs;
+            let iovecs = iovecs.get_mut(start..end).unwrap_or_default();
+            let part = if whole {
+                iovecs
+            } else {
+                part(message, first, iovecs, &mut self.singles)
+            };
             self.headers.push(libc::mmsghdr {
-                msg_hdr: header(message, &piece, iovecs),
+                msg_hdr: header(message, whole, part),
                 msg_len: 0,
             });
             self.pieces.push(piece);
@@ -97,37 +118,71 @@ impl Rendered {
         }
     }
 
-    /// One datagram of a piece, ready to be sent alone.
+    /// One datagram of a train that was laid out whole, ready to be sent alone. `spare` holds what
+    /// the header may point to.
     pub(super) fn single(
         &self,
         position: usize,
         message: &Message,
         nth: u32,
+        spare: &mut libc::iovec,
     ) -> Option<libc::msghdr> {
         let mut header = self.headers.get(position)?.msg_hdr;
         (header.msg_control, header.msg_controllen) = control(message, false);
-        if message.owner.is_some() {
-            header.msg_iov = header.msg_iov.wrapping_add(nth as usize * IOVECS_PER_BLOCK);
-            header.msg_iovlen = IOVECS_PER_BLOCK as _;
+        match message.layout {
+            Layout::Packet => {}
+            Layout::Gathered => {
+                header.msg_iov = header.msg_iov.wrapping_add(nth as usize * IOVECS_PER_BLOCK);
+                header.msg_iovlen = IOVECS_PER_BLOCK as _;
+            }
+            Layout::Framed => {
+                *spare = frame(spare, message.segment, nth as usize);
+                header.msg_iov = spare;
+            }
         }
         Some(header)
     }
 }
 
+/// The one datagram number `nth` of a message.
+fn part<'a>(
+    message: &Message,
+    nth: u32,
+    iovecs: &'a mut [libc::iovec],
+    singles: &'a mut Vec<libc::iovec>,
+) -> &'a mut [libc::iovec] {
+    let nth = nth as usize;
+    match (message.layout, iovecs.first()) {
+        (Layout::Framed, Some(frames)) => {
+            let at = singles.len();
+            debug_assert!(at < singles.capacity(), "room was made");
+            singles.push(frame(frames, message.segment, nth));
+            singles.get_mut(at..).unwrap_or_default()
+        }
+        _ => {
+            let start = nth * IOVECS_PER_BLOCK;
+            let end = start + IOVECS_PER_BLOCK;
+            iovecs.get_mut(start..end).unwrap_or_default()
+        }
+    }
+}
+
+fn goes_whole(message: &Message, segmentation: &Segmentation) -> bool {
+    message.segment == 0 || segmentation.allows(message.route.peer.ip(), message.segment)
+}
+
+/// Datagram number `nth` of a train that lies in one piece.
+fn frame(frames: &libc::iovec, segment: u16, nth: usize) -> libc::iovec {
+    let start = (nth * usize::from(segment)).min(frames.iov_len);
+    libc::iovec {
+        iov_base: frames.iov_base.wrapping_byte_add(start),
+        iov_len: (frames.iov_len - start).min(usize::from(segment)),
+    }
+}
+
 const IOVECS_PER_BLOCK: usize = 2;
 
-fn header(message: &Message, piece: &Piece, iovecs: &mut [libc::iovec]) -> libc::msghdr {
-    let (start, end) = message.iovecs;
-    let whole = piece.count == message.datagrams;
-    let (from, len) = if whole {
-        (start, end - start)
-    } else {
-        (
-            start + piece.first as usize * IOVECS_PER_BLOCK,
-            IOVECS_PER_BLOCK,
-        )
-    };
-    let iovecs = iovecs.get_mut(from..from + len).unwrap_or_default();
+fn header(message: &Message, whole: bool, iovecs: &mut [libc::iovec]) -> libc::msghdr {
     let (control, controllen) = control(message, whole);
     // SAFETY: msghdr is plain data (musl's has private padding); all zero is a valid value.
     let mut header: libc::msghdr = unsafe { core::mem::zeroed() };

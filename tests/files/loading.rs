@@ -119,7 +119,7 @@ impl Served {
             .iter()
             .cloned()
             .map(|shard| shard as Arc<dyn Deliver>);
-        let loader = Loader::start(root, receivers.collect()).expect("threads");
+        let loader = Loader::start(root, receivers.collect(), 1 << 20).expect("threads");
         Self {
             dir,
             shards,

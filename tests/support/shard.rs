@@ -44,7 +44,8 @@ impl Shard {
         let orders = Orders::default();
         let (address, mailbox) = mailbox(orders.clone()).unwrap();
         let deliveries = vec![deliver(address.clone())];
-        let loader = Loader::start(Arc::new(Root::open(root).unwrap()), deliveries).unwrap();
+        let loader =
+            Loader::start(Arc::new(Root::open(root).unwrap()), deliveries, 1 << 20).unwrap();
         let (sender, records) = record_queue();
         let berth = Berth {
             how,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::endpoint::{Local, Peer, Route, SocketId, Ticket, Train};
-use crate::files::Image;
+use crate::files::{Catalog, Image, Loader, Root};
+use crate::limits::FRAME_AFTER;
 use crate::shard::{
     Arrival, Backend, Event, IoChoice, Layout, Listen, Outbox, Plan, Sockets, Waker, bind, open,
 };
@@ -204,6 +205,30 @@ pub fn content(size: usize) -> Vec<u8> {
 
 pub fn image(bytes: &[u8]) -> Arc<Image> {
     Arc::new(Image::from_bytes(bytes.to_vec()))
+}
+
+/// The same bytes as they are kept: in a file of their own or copied, and laid out in frames. A
+/// file that cannot be framed is left out.
+pub fn forms(bytes: &[u8], blksize: u16) -> Vec<Arc<Image>> {
+    let framed = framed(bytes, blksize);
+    std::iter::once(image(bytes)).chain(framed).collect()
+}
+
+fn framed(bytes: &[u8], blksize: u16) -> Option<Arc<Image>> {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("file"), bytes).expect("written");
+    let root = Arc::new(Root::open(dir.path()).expect("a root"));
+    let loader = Loader::start(Arc::clone(&root), Vec::new(), 1 << 30).expect("threads");
+    let file = root.open_named(b"file").expect("opened");
+    let image = Catalog::default()
+        .open(file, false, clock::now())
+        .expect("an image");
+    for _ in 0..FRAME_AFTER {
+        loader.note_transfer(&image, blksize);
+    }
+    // Its threads end when they have done what was asked.
+    drop(loader);
+    image.framed(blksize, 1, 1).is_some().then_some(image)
 }
 
 pub fn train(first: u64, count: u32, blksize: u16) -> Train {
