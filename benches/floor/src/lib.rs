@@ -1,7 +1,6 @@
-//! The yardstick and the minimal load generator: what serving a block must cost, and a way to ask for blocks.
+//! The yardstick: what serving a block must cost.
 //! Nothing here is used by the server, and nothing of the server is used here: the two must not share their mistakes.
 
 pub mod serve;
 pub mod socket;
-pub mod storm;
 pub mod wire;

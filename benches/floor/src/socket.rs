@@ -1,4 +1,4 @@
-//! UDP sockets with the few options that both programs set.
+//! UDP sockets with the few options that both loops set.
 //! Never decides what is sent.
 
 use std::io;
