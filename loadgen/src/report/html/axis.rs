@@ -66,12 +66,13 @@ impl Axis {
         }
     }
 
-    /// Up to so many nines.
-    pub fn nines(title: &'static str, most: f64) -> Self {
+    /// Up to so many nines. Where there is little room, only every second one is named.
+    pub fn nines(title: &'static str, most: f64, narrow: bool) -> Self {
         let to = most.ceil().clamp(2.0, 6.0);
         let texts = ["90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %"];
+        let every = if narrow && to > 4.0 { 2 } else { 1 };
         let mut marks = vec![(0.5, "50 %".to_owned())];
-        for (nines, text) in count_up(to - 1.0).zip(texts) {
+        for (nines, text) in count_up(to - 1.0).zip(texts).step_by(every) {
             marks.push((1.0 - 10_f64.powf(-nines - 1.0), text.to_owned()));
         }
         Self {
@@ -134,12 +135,14 @@ mod tests {
 
     #[test]
     fn nines_are_equally_far_apart() {
-        let axis = Axis::nines("p", 3.2);
+        let axis = Axis::nines("p", 3.2, true);
         let place = |quantile| (axis.place(quantile) * 4.0 * 1000.0_f64).round() / 1000.0;
         assert_eq!(
             [0.0, 0.9, 0.99, 0.999, 1.0].map(place),
             [0.0, 1.0, 2.0, 3.0, 4.0]
         );
         assert_eq!(axis.marks.last().unwrap().1, "99.99 %");
+        let texts = |narrow| Axis::nines("p", 5.5, narrow).marks.len();
+        assert_eq!((texts(false), texts(true)), (7, 4));
     }
 }

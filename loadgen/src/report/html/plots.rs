@@ -142,7 +142,7 @@ fn percentile_plot(
                 "From the intended start, by percentile. Each step to the right is ten times \
                           as rare; each step up is ten times as long."
                     .into(),
-            x: Axis::nines("percentile", nines),
+            x: Axis::nines("percentile", nines, size == Size::Half),
             y: Axis::log("time", least, most, seconds_short),
             join: Join::Line,
             series,

@@ -2,7 +2,7 @@
 
 use super::{Named, escaped};
 use crate::report::units::{count, nanos, seconds};
-use crate::result::compare::METRICS;
+use crate::result::compare::{METRICS, Metric};
 use crate::result::{Histogram, Interval, Latency};
 
 /// A table from its heading and rows; the first column names the row.
@@ -32,50 +32,70 @@ pub fn table(caption: &str, heading: &[&str], rows: &[Vec<String>]) -> String {
 
 /// All results, measure by measure; the best of each row is marked by more than colour.
 pub fn side_by_side(results: &[Named<'_>]) -> String {
-    let mut rows = String::new();
-    for metric in &METRICS {
-        let values: Vec<Option<f64>> = results
-            .iter()
-            .map(|named| (metric.of)(named.result))
-            .collect();
-        let known = || values.iter().copied().flatten();
-        if known().next().is_none() {
-            continue;
-        }
-        let best = known().reduce(if metric.more_is_better {
-            f64::max
-        } else {
-            f64::min
-        });
-        // Where all are equal nobody is best.
-        let differ = known().any(|value| Some(value) != best);
-        let cells: String = values
-            .iter()
-            .map(|value| match value {
-                None => "<td>not measured</td>".to_owned(),
-                Some(value) => {
-                    let text = escaped(&metric.unit.text(*value));
-                    if differ && Some(*value) == best {
-                        format!("<td class=\"best\"><strong>{text}</strong> <span>best</span></td>")
-                    } else {
-                        format!("<td>{text}</td>")
-                    }
-                }
-            })
-            .collect();
-        rows += &format!(
-            "<tr><th scope=\"row\">{}</th>{cells}</tr>\n",
-            escaped(metric.name)
-        );
-    }
+    let rows: String = METRICS
+        .iter()
+        .filter_map(|metric| row(metric, results))
+        .collect();
     let names: String = results
         .iter()
         .map(|named| format!("<th scope=\"col\">{}</th>", escaped(named.name)))
         .collect();
     format!(
-        "<section><h2>Side by side</h2>\n<div class=\"scroll\"><table class=\"wide\"><thead><tr><th scope=\"col\">measure</th>{names}\
+        "<section><h2>Side by side</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">measure</th>{names}\
          </tr></thead>\n<tbody>\n{rows}</tbody></table></div></section>\n"
     )
+}
+
+/// None where no result has the measure.
+fn row(metric: &Metric, results: &[Named<'_>]) -> Option<String> {
+    let best = best(metric, results);
+    let cells: Vec<(bool, String)> = results
+        .iter()
+        .map(|named| match (metric.of)(named.result) {
+            None => (false, "<td>not measured</td>".to_owned()),
+            Some(value) => {
+                let text = escaped(&metric.unit.text(value));
+                let cell = if best == Some(value) && may_be_best(named) {
+                    format!("<td class=\"best\"><strong>{text}</strong> <span>best</span></td>")
+                } else {
+                    format!("<td>{text}</td>")
+                };
+                (true, cell)
+            }
+        })
+        .collect();
+    let any = cells.iter().any(|(known, _)| *known);
+    let cells: String = cells.into_iter().map(|(_, cell)| cell).collect();
+    any.then(|| {
+        format!(
+            "<tr><th scope=\"row\">{}</th>{cells}</tr>\n",
+            escaped(metric.name)
+        )
+    })
+}
+
+/// The best value; none where all are equal.
+fn best(metric: &Metric, results: &[Named<'_>]) -> Option<f64> {
+    let better = if metric.more_is_better {
+        f64::max
+    } else {
+        f64::min
+    };
+    let known = || {
+        results
+            .iter()
+            .filter_map(|named| Some((named, (metric.of)(named.result)?)))
+    };
+    let best = known()
+        .filter(|(named, _)| may_be_best(named))
+        .map(|(_, value)| value)
+        .reduce(better);
+    best.filter(|best| known().any(|(_, value)| value != *best))
+}
+
+/// Who served nobody is best at nothing, however few packets that took.
+fn may_be_best(named: &Named<'_>) -> bool {
+    named.result.failed() < named.result.begun()
 }
 
 /// When each tenth of the machines was up.

@@ -90,6 +90,24 @@ fn several_results_stand_beside_each_other_with_the_best_marked() {
 }
 
 #[test]
+fn who_served_nobody_is_best_at_nothing() {
+    let mut dead = storm(500, 0.0);
+    dead.packets.acks_repeated = 0;
+    dead.boots.as_mut().unwrap().completed = 0;
+    let page = page_of(&[storm(500, 0.0), dead]);
+    let row = page
+        .lines()
+        .find(|line| line.contains("acknowledgements repeated"))
+        .unwrap();
+    assert!(row.contains("<td>0</td>"), "{row}");
+    let row = page
+        .lines()
+        .find(|line| line.contains("\">failed<"))
+        .unwrap();
+    assert!(row.contains("<strong>1.00\u{a0}%</strong>"), "{row}");
+}
+
+#[test]
 fn warnings_stand_above_the_figures() {
     let mut result = storm(500, 0.0);
     result.generator.saturated = Some("late by 20 ms".into());
