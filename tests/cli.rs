@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use support::netns::{Netns, privileged};
 use support::programs;
 use support::server::{PROGRAM, run_to_end, wants};
-use support::{Conversation, Io, Root, Server, Setup, pattern};
+use support::{Conversation, Fetch, Io, Root, Server, Setup, pattern};
 
 /// The one line in which a refusal to start is said.
 fn refusal(args: &[&str]) -> String {
@@ -47,6 +47,16 @@ backends! {
             assert_eq!(server.wait_exit(Duration::from_secs(10)).code(), Some(0));
             assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         }
+    }
+
+    /// SIGHUP, which others read their maps at, ends nothing.
+    fn sighup_is_survived(setup) {
+        let root = Root::with("file", b"content");
+        let mut server = Server::start(root.path(), setup);
+        server.signal(Signal::HUP);
+        server.find_line(Duration::from_secs(10), |line| line.contains("SIGHUP")).expect("a word about SIGHUP");
+        assert_eq!(Fetch::new(&server, "file", &[]).complete().data, b"content");
+        assert!(server.alive());
     }
 
     /// A second SIGTERM ends at once, the client is told, the status is still clean.

@@ -65,6 +65,8 @@ impl core::error::Error for ServeError {}
 #[derive(Debug)]
 pub(crate) enum News {
     Signal(signals::Request),
+    /// SIGHUP: the terminal is gone, or an operator who is used to it wants a reload.
+    Hangup,
     /// A shard ended; with an error, the server ends too.
     ShardEnded(io::Result<()>),
 }
@@ -164,6 +166,7 @@ fn wait(
                 crew.wake_all();
                 crew.log.notice(&notice);
             }
+            News::Hangup => crew.log.notice(NOTHING_TO_RELOAD),
             News::ShardEnded(Ok(())) => shards -= 1,
             News::ShardEnded(Err(error)) => {
                 return Err(ServeError::System("go on serving", error));
@@ -172,6 +175,9 @@ fn wait(
     }
     Ok(())
 }
+
+const NOTHING_TO_RELOAD: &str =
+    "SIGHUP: serving on; there is nothing to read again, changed files are noticed by themselves";
 
 /// The first request drains, the second ends at once. The log hears of it by its queue: a reader
 /// that is stuck must not keep us from following.

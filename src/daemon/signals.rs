@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT as messages.
+//! SIGTERM, SIGINT and SIGHUP as messages.
 //! It never decides what they mean.
 
 use core::fmt;
@@ -6,7 +6,7 @@ use std::io;
 use std::thread;
 
 use crossbeam::channel::Sender;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::News;
@@ -29,12 +29,16 @@ impl fmt::Display for Request {
 /// # Errors
 /// When the kernel refuses the handler or the thread.
 pub fn watch(news: Sender<News>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new()
         .name("ringboot-signal".into())
         .spawn(move || {
             for signal in signals.forever() {
-                if news.send(News::Signal(Request(signal))).is_err() {
+                let message = match signal {
+                    SIGHUP => News::Hangup,
+                    _ => News::Signal(Request(signal)),
+                };
+                if news.send(message).is_err() {
                     return;
                 }
             }

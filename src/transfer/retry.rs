@@ -69,9 +69,15 @@ impl Retry {
         elapsed < Nanos::from_micros(u64::from(self.shortest / 2))
     }
 
-    /// The last resend was for nothing: the answer to the first sending was under way.
-    pub fn resent_too_soon(&mut self) {
-        self.floor = (self.floor * 2).min(to_micros(RETRY_FLOOR_MAX));
+    /// An answer came `elapsed` after a resend. Where that is too early to answer it, the resend was
+    /// for nothing, because the answer to the first sending was under way: wait longer from now on.
+    /// Otherwise it was needed, and the caution of before wears off.
+    pub fn resend_answered(&mut self, elapsed: Nanos) {
+        self.floor = if self.too_early(elapsed) {
+            (self.floor * 2).min(to_micros(RETRY_FLOOR_MAX))
+        } else {
+            (self.floor - self.floor / 4).max(to_micros(RETRY_FLOOR))
+        };
     }
 
     pub const fn back_off(&mut self) {
@@ -109,6 +115,23 @@ mod tests {
         }
         let interval = retry.interval();
         assert!(interval >= Nanos::from_millis(49) && interval < Nanos::from_millis(80));
+    }
+
+    #[test]
+    fn resends_for_nothing_make_patient_and_needed_ones_wear_that_off() {
+        let mut retry = Retry::new(None);
+        for _ in 0..50 {
+            retry.sample(Nanos::from_millis(1));
+        }
+        assert_eq!(retry.interval(), RETRY_FLOOR);
+        for _ in 0..20 {
+            retry.resend_answered(Nanos::from_micros(100));
+        }
+        assert_eq!(retry.interval(), RETRY_FLOOR_MAX);
+        for _ in 0..20 {
+            retry.resend_answered(Nanos::from_millis(1));
+        }
+        assert_eq!(retry.interval(), RETRY_FLOOR);
     }
 
     #[test]

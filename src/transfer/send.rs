@@ -208,8 +208,8 @@ impl ReadTransfer {
         // would resend the next window, and so for ever.
         let may_be_echo = block <= self.repeated;
         self.acked = block;
-        if !self.clean && self.tries > 0 && self.retry.too_early(elapsed) {
-            self.retry.resent_too_soon();
+        if !self.clean && self.tries > 0 {
+            self.retry.resend_answered(elapsed);
         }
         self.clean &= whole;
         self.note_progress(now);
