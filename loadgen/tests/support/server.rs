@@ -19,7 +19,18 @@ impl Server {
     }
 
     pub fn listening(root: &Path, listen: &str) -> Self {
-        let mut child = Command::new(program())
+        Self::run(Command::new(program()), root, listen)
+    }
+
+    /// Serves in a network namespace.
+    pub fn inside(netns: &str, root: &Path, listen: &str) -> Self {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", netns]).arg(program());
+        Self::run(command, root, listen)
+    }
+
+    fn run(mut command: Command, root: &Path, listen: &str) -> Self {
+        let mut child = command
             .args(["serve", "--shards", "1", "--listen", listen, "--root"])
             .arg(root)
             .stdin(Stdio::null())

@@ -1,0 +1,272 @@
+//! A transfer step by step: what is sent, when, and when it ends.
+
+use super::*;
+
+const T0: Nanos = Nanos::from_secs(100);
+
+fn at(millis: u64) -> Nanos {
+    T0 + Nanos::from_millis(millis)
+}
+
+fn send(first: u64, count: u32) -> Step {
+    Step::Send(BlockRange { first, count })
+}
+
+fn lock_step(size: u64) -> ReadTransfer {
+    let mut transfer = ReadTransfer::new(Terms::default(), size, false, T0);
+    assert_eq!(transfer.first_answer(T0), send(1, 1));
+    transfer
+}
+
+/// Window of 4, OACK acknowledged after 10 ms, blocks 1 to 4 under way at 10 ms.
+fn windowed(size: u64) -> ReadTransfer {
+    let terms = Terms {
+        windowsize: 4,
+        ..Terms::default()
+    };
+    let mut transfer = ReadTransfer::new(terms, size, true, T0);
+    assert_eq!(transfer.first_answer(T0), Step::Oack);
+    assert_eq!(transfer.ack(at(10), 0), send(1, 4));
+    transfer
+}
+
+#[test]
+fn lock_step_runs_to_a_short_or_empty_last_block() {
+    for (size, blocks) in [(0, 1), (1, 1), (511, 1), (512, 2), (1630, 4)] {
+        let mut transfer = lock_step(size);
+        for block in 1..blocks {
+            assert_eq!(transfer.ack(at(1), block), send(u64::from(block) + 1, 1));
+        }
+        assert_eq!(transfer.ack(at(2), blocks), Step::Completed);
+        assert_eq!(transfer.acked_bytes(), size);
+        assert_eq!(transfer.resends(), 0);
+    }
+}
+
+#[test]
+fn a_duplicate_ack_in_lock_step_causes_nothing() {
+    let mut transfer = lock_step(5_000);
+    assert_eq!(transfer.ack(at(1), 1), send(2, 1));
+    assert_eq!(transfer.ack(at(900), 1), Step::Nothing);
+    assert_eq!(transfer.ack(at(900), 0), Step::Nothing);
+    assert_eq!(transfer.ack(at(900), 3), Step::Nothing);
+}
+
+#[test]
+fn an_ack_inside_the_window_resumes_behind_it_once() {
+    let mut transfer = windowed(100_000);
+    assert_eq!(transfer.ack(at(20), 2), send(3, 4));
+    assert_eq!(transfer.ack(at(21), 2), Step::Nothing);
+    assert_eq!(transfer.ack(at(40), 2), Step::Nothing);
+    assert_eq!(transfer.resends(), 2);
+    assert_eq!(transfer.ack(at(41), 6), send(7, 4));
+}
+
+#[test]
+fn what_waits_for_the_disk_goes_with_what_follows_and_is_no_round_trip() {
+    let mut transfer = windowed(100_000);
+    let range = |first, count| BlockRange { first, count };
+    transfer.ack(at(20), 4);
+    transfer.park(at(20), range(5, 4));
+    let before = transfer.round_trip();
+    // An ACK of the same place, late: what is asked for joins what waits.
+    assert_eq!(transfer.with_parked(range(7, 2)), range(5, 4));
+    assert_eq!(transfer.ack(at(30), 8), Step::Nothing, "never sent");
+    assert_eq!(transfer.loaded(at(3_000)), send(5, 4));
+    assert_eq!(transfer.loaded(at(3_000)), Step::Nothing);
+    assert_eq!(transfer.with_parked(range(5, 4)), range(5, 4));
+    assert!(
+        transfer.deadline() <= at(3_200),
+        "its answer is awaited from now"
+    );
+    assert_eq!(transfer.ack(at(3_010), 8), send(9, 4));
+    assert_eq!(transfer.round_trip(), before);
+    assert_eq!(transfer.resends(), 0);
+}
+
+#[test]
+fn a_slow_disk_is_asked_again_and_not_for_ever() {
+    let mut transfer = lock_step(100_000);
+    transfer.ack(at(1), 1);
+    transfer.park(at(1), BlockRange { first: 2, count: 1 });
+    let reason = loop {
+        match transfer.expired(transfer.deadline()) {
+            Step::Send(blocks) => assert_eq!(blocks.first, 2),
+            Step::GiveUp(reason) => break reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(reason, "the disk did not deliver the file");
+    assert!(transfer.deadline() >= at(1) + GIVE_UP);
+}
+
+#[test]
+fn time_on_the_disk_is_not_held_against_the_client() {
+    let mut transfer = lock_step(1 << 30);
+    for block in 1..100_u16 {
+        let now = T0 + Nanos::from_secs(20).times(u64::from(block));
+        transfer.ack(now, block);
+        transfer.park(
+            now,
+            BlockRange {
+                first: u64::from(block) + 1,
+                count: 1,
+            },
+        );
+        let later = now + Nanos::from_secs(19);
+        assert!(matches!(transfer.loaded(later), Step::Send(_)));
+        assert_eq!(transfer.hopeless(later), None);
+    }
+}
+
+#[test]
+fn a_lost_first_block_is_filled_once_but_not_for_an_early_duplicate() {
+    let mut transfer = windowed(100_000);
+    // A network duplicate of ACK 0, 1 ms after the flight, with a round trip of 10 ms.
+    assert_eq!(transfer.ack(at(11), 0), Step::Nothing);
+    assert_eq!(transfer.ack(at(20), 0), send(1, 4));
+    assert_eq!(transfer.ack(at(30), 0), Step::Nothing);
+}
+
+/// EDK2 acknowledges each block that it has already, and counts its window from there.
+#[test]
+fn the_echo_of_a_resent_block_is_no_gap() {
+    let mut transfer = windowed(100_000);
+    // Block 3 came late: one fill, of which the client has blocks 3 and 4 already.
+    assert_eq!(transfer.ack(at(20), 2), send(3, 4));
+    assert_eq!(transfer.ack(at(30), 4), send(7, 2));
+    assert_eq!(transfer.ack(at(31), 4), Step::Nothing);
+    assert_eq!(transfer.resends(), 2);
+    assert_eq!(transfer.ack(at(41), 8), send(9, 4));
+    assert_eq!(transfer.resends(), 2);
+}
+
+/// A client that acknowledges each old block by its own number makes the window slide; the
+/// ACK of the rest follows at once.
+#[test]
+fn blocks_sent_a_moment_ago_are_not_missing() {
+    let mut transfer = windowed(100_000);
+    assert_eq!(transfer.ack(at(20), 2), send(3, 4));
+    assert_eq!(transfer.ack(at(30), 3), send(7, 1));
+    assert_eq!(transfer.ack(at(30), 4), send(8, 1));
+    assert_eq!(transfer.ack(at(30), 6), send(9, 2));
+    assert_eq!(transfer.resends(), 2);
+}
+
+#[test]
+fn the_window_ends_with_the_file() {
+    let mut transfer = windowed(512 * 5);
+    assert_eq!(transfer.ack(at(20), 4), send(5, 2));
+    assert_eq!(transfer.ack(at(30), 6), Step::Completed);
+}
+
+#[test]
+fn a_lost_packet_costs_a_round_trip_and_backs_off() {
+    let mut transfer = lock_step(100_000);
+    for block in 1..40 {
+        transfer.ack(at(u64::from(block)), block);
+    }
+    let wait = transfer.deadline() - at(39);
+    assert!(wait <= Nanos::from_millis(10), "{wait:?}");
+    let first = transfer.deadline();
+    assert_eq!(transfer.expired(first), send(40, 1));
+    let second = transfer.deadline();
+    assert_eq!(second - first, wait.times(2));
+    assert_eq!(transfer.resends(), 1);
+}
+
+#[test]
+fn an_unproven_peer_gets_few_datagrams_and_is_forgotten() {
+    for (oack, expected) in [(true, UNPROVEN_OACKS), (false, UNPROVEN_DATA)] {
+        let mut transfer = ReadTransfer::new(Terms::default(), 9_999, oack, T0);
+        transfer.first_answer(T0);
+        let mut resends = 0;
+        loop {
+            match transfer.expired(transfer.deadline()) {
+                Step::GiveUp(_) => break,
+                Step::Nothing => {}
+                Step::Send(blocks) => {
+                    assert_eq!(blocks.count, 1);
+                    resends += 1;
+                }
+                _ => resends += 1,
+            }
+        }
+        assert_eq!(resends, expected);
+        assert_eq!(transfer.deadline(), T0 + UNPROVEN_LIFETIME);
+    }
+}
+
+#[test]
+fn a_silent_client_is_given_up_after_its_patience() {
+    let mut transfer = lock_step(100_000);
+    transfer.ack(at(1), 1);
+    let mut resends = 0;
+    while transfer.expired(transfer.deadline()) != Step::GiveUp("the client fell silent") {
+        resends += 1;
+        assert!(resends < 100);
+    }
+    assert!(transfer.deadline() >= at(1) + GIVE_UP);
+}
+
+/// tftp-hpa's utimeout may be 10 ms; 3,000 windows would go to a client that is not there.
+#[test]
+fn a_short_timeout_does_not_flood_a_client_that_vanished() {
+    let terms = Terms {
+        windowsize: 64,
+        timeout: Some(Nanos::from_millis(10)),
+        ..Terms::default()
+    };
+    let mut transfer = ReadTransfer::new(terms, 1 << 30, true, T0);
+    transfer.first_answer(T0);
+    transfer.ack(at(1), 0);
+    let mut trains = 0;
+    while let Step::Send(_) = transfer.expired(transfer.deadline()) {
+        trains += 1;
+    }
+    assert!(transfer.deadline() >= at(1) + GIVE_UP);
+    assert!(trains < 150, "{trains} windows");
+}
+
+#[test]
+fn a_client_that_crawls_is_given_up() {
+    let mut transfer = lock_step(1 << 30);
+    let mut now = T0;
+    let mut block = 2;
+    transfer.ack(at(1), 1);
+    let reason = loop {
+        now = now + Nanos::from_secs(20);
+        while transfer.deadline() < now {
+            match transfer.expired(transfer.deadline()) {
+                Step::GiveUp(_) => break,
+                _ => continue,
+            }
+        }
+        if let Step::GiveUp(reason) = transfer.expired(now) {
+            break reason;
+        }
+        transfer.ack(now, block);
+        block += 1;
+        assert!(block < 100);
+    };
+    assert_eq!(reason, "the client gets on too slowly");
+}
+
+#[test]
+fn blocks_wrap_to_zero_and_to_one() {
+    use crate::transfer::Rollover;
+    for rollover in [Rollover::ToZero, Rollover::ToOne] {
+        let terms = Terms {
+            blksize: 8,
+            rollover,
+            ..Terms::default()
+        };
+        let size = 8 * 140_000;
+        let mut transfer = ReadTransfer::new(terms, size, false, T0);
+        transfer.first_answer(T0);
+        for block in 1..=140_000_u64 {
+            assert_eq!(transfer.ack(T0, rollover.wire(block)), send(block + 1, 1));
+        }
+        assert_eq!(transfer.ack(T0, rollover.wire(140_001)), Step::Completed);
+    }
+}
