@@ -38,8 +38,10 @@ pub struct ReadTransfer {
     acked: u64,
     /// Newest block sent, or waiting for the disk to be sent.
     sent: u64,
-    /// How many of the newest blocks wait for the disk.
-    parked: u32,
+    /// The first block that waits for the disk, and all behind it with it; 0: none does.
+    parked_from: u64,
+    /// Newest block that had left before those that are parked were asked for.
+    departed: u64,
     retry: Retry,
     /// Blocks sent more than once.
     resends: u32,
@@ -71,7 +73,8 @@ impl ReadTransfer {
             deadline: Nanos::NEVER,
             acked: 0,
             sent: 0,
-            parked: 0,
+            parked_from: 0,
+            departed: 0,
             resends: 0,
             tries: 0,
             awaiting_oack: oack,
@@ -113,7 +116,7 @@ impl ReadTransfer {
 
     /// The deadline passed.
     pub fn expired(&mut self, now: Nanos) -> Step {
-        if self.parked > 0 {
+        if self.is_parked() {
             return self.ask_disk_again(now);
         }
         if let Some(reason) = self.hopeless(now) {
@@ -132,28 +135,27 @@ impl ReadTransfer {
     /// What is to be sent now that these blocks are asked for: those that wait go with them.
     #[must_use]
     pub fn with_parked(&self, blocks: BlockRange) -> BlockRange {
-        if self.parked == 0 {
+        if !self.is_parked() {
             return blocks;
         }
-        let first = blocks.first.min(self.departed() + 1);
-        BlockRange::between(first, self.sent)
+        let waiting = self.parked_from.max(self.acked + 1);
+        BlockRange::between(blocks.first.min(waiting), self.sent)
     }
 
     /// These blocks are not in memory. They stay here until [`loaded`](Self::loaded), or until it
     /// is time to ask for them again.
     pub fn park(&mut self, now: Nanos, blocks: BlockRange) {
-        let waiting = (self.sent + 1).saturating_sub(blocks.first);
-        self.parked = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.parked_from = blocks.first;
         self.deadline = now + DISK_ASK_AGAIN;
     }
 
     /// The disk has answered: what was parked may be tried again.
     pub fn loaded(&mut self, now: Nanos) -> Step {
-        if self.parked == 0 {
+        if !self.is_parked() {
             return Step::Nothing;
         }
-        let blocks = BlockRange::between(self.departed() + 1, self.sent);
-        self.parked = 0;
+        let blocks = BlockRange::between(self.parked_from.max(self.acked + 1), self.sent);
+        self.parked_from = 0;
         // The client waited for us: that was no slowness of its own, nor a round trip.
         self.started = self.started + (now - self.progress_at);
         self.progress_at = now;
@@ -164,14 +166,16 @@ impl ReadTransfer {
     /// Whether blocks wait for the disk.
     #[must_use]
     pub const fn is_parked(&self) -> bool {
-        self.parked > 0
+        self.parked_from > 0
     }
 
     /// Newest block that really left.
-    fn departed(&self) -> u64 {
-        self.sent
-            .saturating_sub(u64::from(self.parked))
-            .max(self.acked)
+    const fn departed(&self) -> u64 {
+        if self.is_parked() {
+            self.departed
+        } else {
+            self.sent
+        }
     }
 
     fn ask_disk_again(&mut self, now: Nanos) -> Step {
@@ -179,7 +183,10 @@ impl ReadTransfer {
             return Step::GiveUp("the disk did not deliver the file");
         }
         self.deadline = now + DISK_ASK_AGAIN;
-        Step::Send(BlockRange::between(self.departed() + 1, self.sent))
+        Step::Send(BlockRange::between(
+            self.parked_from.max(self.acked + 1),
+            self.sent,
+        ))
     }
 
     fn oack_accepted(&mut self, now: Nanos) -> Step {
@@ -235,6 +242,7 @@ impl ReadTransfer {
             return Step::Nothing;
         }
         let blocks = BlockRange::between(self.sent + 1, end);
+        self.departed = self.departed();
         self.sent = end;
         self.flight_at = now;
         self.deadline = now + self.retry.interval();
@@ -244,7 +252,8 @@ impl ReadTransfer {
     /// Sends the whole window behind the newest acknowledged block.
     fn resume(&mut self, now: Nanos) -> Step {
         let blocks = BlockRange::between(self.acked + 1, self.window_end());
-        let repeated = self.sent.saturating_sub(self.acked);
+        self.departed = self.departed();
+        let repeated = self.departed.saturating_sub(self.acked);
         if repeated > 0 {
             self.repeated = self.sent;
         }

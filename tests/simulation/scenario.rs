@@ -34,6 +34,10 @@ pub struct Server {
     pub max_blksize: u16,
     /// Opening a file takes between 1 ns and this.
     pub open_delay: Nanos,
+    /// Chance that blocks are not in memory.
+    pub cold: u32,
+    /// Bringing them in takes between 1 ns and this.
+    pub disk_delay: Nanos,
     /// Files that may wait to be opened.
     pub open_queue: usize,
     /// How late timers are looked at.
@@ -51,6 +55,8 @@ impl Default for Server {
             data_sockets: 2,
             max_blksize: 1468,
             open_delay: Nanos::from_micros(50),
+            cold: 0,
+            disk_delay: Nanos::ZERO,
             open_queue: usize::MAX,
             lateness: Nanos::ZERO,
             congestion: 0,
@@ -171,6 +177,8 @@ fn server(rng: &mut Rng) -> Server {
         data_sockets: rng.below(3) as u16,
         max_blksize: *rng.pick(&[1468, 1468, 1468, 512, 8192]),
         open_delay: Nanos::from_micros(*rng.pick(&[1, 50, 2_000, 200_000, 1_500_000])),
+        cold: *rng.pick(&[0, 0, 0, 20_000]),
+        disk_delay: Nanos::from_micros(*rng.pick(&[100, 10_000, 900_000])),
         open_queue: if rng.chance(50_000) { 2 } else { usize::MAX },
         lateness: Nanos::from_micros(*rng.pick(&[0, 0, 0, 300, 5_000])),
         congestion: *rng.pick(&[0, 0, 0, 0, 5_000]),

@@ -22,6 +22,8 @@ pub struct Live {
     pub stopped: bool,
     /// Datagrams lost, doubled, overtaken or repeated by the client, in both directions.
     pub harms: u32,
+    /// Blocks that had to wait for the disk.
+    pub parked: u32,
     pub lost: u32,
     /// Blocks sent more than once, as the report should say.
     pub resends: u32,
@@ -58,6 +60,7 @@ impl Live {
             requests: 1,
             stopped: false,
             harms: 0,
+            parked: 0,
             lost: 0,
             resends: 0,
             fills: 0,
@@ -171,6 +174,8 @@ impl Live {
         match cause {
             Cause::Timer if open => self.timeouts += 1,
             Cause::Timer => self.late_timeouts += 1,
+            // A resend that had to wait for the disk.
+            Cause::Loaded if repeated > 0 => self.late_timeouts += 1,
             Cause::Ack if repeated > 0 => self.fills += 1,
             _ => {}
         }

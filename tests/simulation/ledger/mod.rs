@@ -30,6 +30,8 @@ pub enum Cause {
     Other,
     Timer,
     Opened,
+    /// The disk has delivered.
+    Loaded,
     Icmp,
     Repeat,
     Abort,
@@ -220,6 +222,16 @@ impl Ledger {
         }
     }
 
+    /// Blocks wait for the disk; those that were to be sent again may be acknowledged meanwhile.
+    pub fn parked(&mut self, ticket: Ticket, blocks: u32) {
+        self.put_off(ticket, blocks);
+        if let Some(lane) = self.lanes.get(&ticket)
+            && let Some(live) = self.live.get_mut(lane)
+        {
+            live.parked += blocks;
+        }
+    }
+
     /// The transfer is about to fail through no fault of the core.
     pub fn excuse(&mut self, ticket: Ticket) {
         if let Some(lane) = self.lanes.get(&ticket)
@@ -298,7 +310,8 @@ impl Ledger {
     fn judge(&mut self, live: &Live, report: &Report<'_>) -> Result<(), String> {
         // Where the file changed, the last train was counted and then not sent.
         let unsent = report.outcome == Outcome::Aborted && report.resends > live.resends;
-        if report.resends != live.resends && !unsent {
+        let decided = live.resends..=live.resends + live.parked;
+        if !decided.contains(&report.resends) && !unsent {
             let reported = report.resends;
             return Err(format!("{} resends, but {reported} reported", live.resends));
         }

@@ -29,6 +29,8 @@ pub enum Event {
     Unreachable(Lane),
     /// The socket has room again for blocks that were put off.
     Repeat(Ticket, BlockRange),
+    /// What a transfer waited for is in memory.
+    Loaded(Ticket),
     Unreadable(Ticket),
     Shutdown,
 }
@@ -183,6 +185,12 @@ impl World {
                 self.shard.cause = Cause::Repeat;
                 self.endpoint
                     .repeat(self.now, ticket, blocks, &mut self.shard);
+            }
+            Event::Loaded(ticket) => {
+                self.last_input = self.now;
+                self.shard.cause = Cause::Loaded;
+                self.endpoint.loaded(self.now, ticket, &mut self.shard);
+                self.shard.parked.remove(&ticket);
             }
             Event::Unreadable(ticket) => {
                 self.shard.cause = Cause::Abort;

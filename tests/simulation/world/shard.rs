@@ -1,10 +1,10 @@
 //! The third backend: renders what the endpoint sends and gives it to the simulated network.
 //! It never decides anything about a transfer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ringboot::endpoint::{Effects, OpenRequest, Report, Route, Train};
+use ringboot::endpoint::{Effects, OpenRequest, Report, Route, Ticket, Train};
 use ringboot::transfer::{BlockRange, Nanos};
 use ringboot::wire::packet::data_header;
 
@@ -29,6 +29,8 @@ pub struct Shard {
     pub cause: Cause,
     /// Files waiting to be opened.
     pub waiting: usize,
+    /// Transfers that wait for the disk.
+    pub parked: HashSet<Ticket>,
     server: Server,
     files: HashMap<String, Arc<File>>,
     /// To and from each client.
@@ -66,6 +68,7 @@ impl Shard {
             trace,
             cause: Cause::Timer,
             waiting: 0,
+            parked: HashSet::new(),
             server: scenario.server,
             files: files
                 .map(|file| (file.name.clone(), Arc::clone(file)))
@@ -217,6 +220,21 @@ impl Effects for Shard {
             self.ledger.excuse(train.ticket);
             self.queue.push(self.now, Event::Unreadable(train.ticket));
         }
+    }
+
+    fn resident(&mut self, _: Nanos, _: &Image, train: Train) -> bool {
+        if self.parked.contains(&train.ticket) {
+            return self.cause == Cause::Loaded && self.parked.remove(&train.ticket);
+        }
+        // What met a full socket buffer was in memory a moment ago.
+        if self.cause == Cause::Repeat || !self.rng.chance(self.server.cold) {
+            return true;
+        }
+        let later = self.now + Nanos(1) + self.rng.span(self.server.disk_delay);
+        self.ledger.parked(train.ticket, train.blocks.count);
+        self.parked.insert(train.ticket);
+        self.queue.push(later, Event::Loaded(train.ticket));
+        false
     }
 
     fn send_packet(&mut self, route: &Route, packet: &[u8]) {
