@@ -35,7 +35,7 @@ use crate::wire::{ErrorCode, Packet, decode};
 use slots::Slots;
 use strangers::Strangers;
 use table::Table;
-use tenant::{Phase, Sent, Tenant};
+use tenant::{Phase, Tenant};
 use wheel::{Armed, Wheel};
 
 /// The transfers of one shard. `I` is a file's content, `S` the keyed hash of the table.
@@ -345,9 +345,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let Some(tenant) = self.slots.get_mut(ticket) else {
             return;
         };
-        match tenant.send_blocks(now, ticket, blocks, effects) {
-            Sent::Yes | Sent::Parked => self.rearm(ticket),
-            Sent::Changed => self.abort(now, ticket, FILE_CHANGED, effects),
+        if tenant.send_blocks(now, ticket, blocks, effects) {
+            self.rearm(ticket);
+        } else {
+            self.abort(now, ticket, FILE_CHANGED, effects);
         }
     }
 

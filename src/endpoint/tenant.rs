@@ -35,16 +35,6 @@ pub enum Phase<I> {
     },
 }
 
-/// What became of blocks that were to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    Yes,
-    /// They wait for the disk.
-    Parked,
-    /// The file's last block is among them, and the file is not what it was.
-    Changed,
-}
-
 impl<I> Tenant<I> {
     pub fn request(&self) -> Option<Request<'_>> {
         read_request(&self.request)
@@ -59,19 +49,21 @@ impl<I> Tenant<I> {
         }
     }
 
-    /// Sends blocks if they are in memory, and parks them otherwise.
+    /// Sends blocks if they are in memory, and parks them otherwise. `false` where the file's last
+    /// block is among them and the file is not what it was.
+    #[must_use]
     pub fn send_blocks<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
         ticket: Ticket,
         blocks: BlockRange,
         effects: &mut F,
-    ) -> Sent {
+    ) -> bool {
         let Phase::Reading {
             transfer, image, ..
         } = &mut self.phase
         else {
-            return Sent::Yes;
+            return true;
         };
         let blocks = transfer.with_parked(blocks);
         let terms = transfer.terms();
@@ -83,16 +75,16 @@ impl<I> Tenant<I> {
         };
         if !effects.resident(now, image, train) {
             transfer.park(now, blocks);
-            return Sent::Parked;
+            return true;
         }
         if blocks.last() == transfer.last_block() && !effects.unchanged(image) {
-            return Sent::Changed;
+            return false;
         }
         if transfer.is_parked() {
             transfer.loaded(now);
         }
         effects.send_blocks(&self.route, image, train);
-        Sent::Yes
+        true
     }
 
     /// Hands the record of this request, and its image, to the outside.

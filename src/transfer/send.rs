@@ -138,8 +138,7 @@ impl ReadTransfer {
         if !self.is_parked() {
             return blocks;
         }
-        let waiting = self.parked_from.max(self.acked + 1);
-        BlockRange::between(blocks.first.min(waiting), self.sent)
+        BlockRange::between(blocks.first.min(self.waiting().first), self.sent)
     }
 
     /// These blocks are not in memory. They stay here until [`loaded`](Self::loaded), or until it
@@ -154,7 +153,7 @@ impl ReadTransfer {
         if !self.is_parked() {
             return Step::Nothing;
         }
-        let blocks = BlockRange::between(self.parked_from.max(self.acked + 1), self.sent);
+        let blocks = self.waiting();
         self.parked_from = 0;
         // The client waited for us: that was no slowness of its own, nor a round trip.
         self.started = self.started + (now - self.progress_at);
@@ -167,6 +166,11 @@ impl ReadTransfer {
     #[must_use]
     pub const fn is_parked(&self) -> bool {
         self.parked_from > 0
+    }
+
+    /// The blocks that wait for the disk and are still wanted.
+    fn waiting(&self) -> BlockRange {
+        BlockRange::between(self.parked_from.max(self.acked + 1), self.sent)
     }
 
     /// Newest block that really left.
@@ -183,10 +187,7 @@ impl ReadTransfer {
             return Step::GiveUp("the disk did not deliver the file");
         }
         self.deadline = now + DISK_ASK_AGAIN;
-        Step::Send(BlockRange::between(
-            self.parked_from.max(self.acked + 1),
-            self.sent,
-        ))
+        Step::Send(self.waiting())
     }
 
     fn oack_accepted(&mut self, now: Nanos) -> Step {
