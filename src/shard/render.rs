@@ -118,6 +118,15 @@ impl Rendered {
         }
     }
 
+    /// The bytes of a send that lie in one piece and go without control messages.
+    pub(super) fn plain(&self, position: usize) -> Option<libc::iovec> {
+        let header = &self.headers.get(position)?.msg_hdr;
+        let plain = header.msg_controllen == 0 && header.msg_iovlen == 1;
+        // SAFETY: `lay_out` pointed the header to that many entries, in memory that does not move
+        // while it is laid out.
+        plain.then(|| unsafe { *header.msg_iov })
+    }
+
     /// One datagram of a train that was laid out whole, ready to be sent alone. `spare` holds what
     /// the header may point to.
     pub(super) fn single(

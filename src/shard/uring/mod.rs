@@ -38,6 +38,8 @@ pub struct UringBackend {
     state: State,
     /// The kernel had more completions ready than the last wait took, or no buffer for them.
     behind: bool,
+    /// Whether the kernel takes a plain send with an address.
+    plain_sends: bool,
     /// A turn failed half-way: requests in the queue may point to what is gone.
     broken: bool,
 }
@@ -65,6 +67,7 @@ pub fn open(sockets: Sockets, waker: Waker) -> Result<UringBackend, Box<Refused>
                 in_flight: 0,
                 receive_failures: 0,
             },
+            plain_sends: built.plain_sends,
             behind: false,
             broken: false,
         }),
@@ -81,6 +84,20 @@ fn build(sockets: &Sockets, waker: &Waker) -> Result<setup::Built, Refusal> {
         probe.run(&mut built)?;
     }
     Ok(built)
+}
+
+/// A send without a msghdr: the kernel copies the address and nothing else before it begins.
+fn send(slot: Fixed, header: &libc::msghdr, bytes: libc::iovec) -> Entry {
+    opcode::Send::new(
+        slot,
+        bytes.iov_base.cast(),
+        // More than a datagram holds is refused, however many bytes it is.
+        u32::try_from(bytes.iov_len).unwrap_or(u32::MAX),
+    )
+    .dest_addr(header.msg_name.cast())
+    .dest_addr_len(header.msg_namelen)
+    .flags(libc::MSG_DONTWAIT)
+    .build()
 }
 
 /// Ends the request with this tag.
@@ -149,10 +166,14 @@ impl UringBackend {
             }
             let tag = Tag::Send(u32::try_from(position).unwrap_or(u32::MAX));
             let slot = Fixed(u32::from(socket.0));
-            let entry = opcode::SendMsg::new(slot, &raw const header.msg_hdr)
-                .flags(libc::MSG_DONTWAIT as u32)
-                .build()
-                .user_data(tag.pack());
+            let plain = rendered.plain(position).filter(|_| self.plain_sends);
+            let entry = match plain {
+                Some(bytes) => send(slot, &header.msg_hdr, bytes),
+                None => opcode::SendMsg::new(slot, &raw const header.msg_hdr)
+                    .flags(libc::MSG_DONTWAIT as u32)
+                    .build(),
+            };
+            let entry = entry.user_data(tag.pack());
             // SAFETY: the outbox is not touched before all its sends are complete; file pages that
             // are gone give EFAULT.
             if unsafe { queue.push(&entry) }.is_err() {

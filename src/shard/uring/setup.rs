@@ -18,6 +18,9 @@ use crate::shard::waker::Waker;
 pub(super) struct Built {
     pub(super) ring: IoUring,
     pub(super) ports: Vec<Port>,
+    /// Whether IORING_OP_SEND takes an address, which it has learnt in 6.1, as has the ring
+    /// DEFER_TASKRUN.
+    pub(super) plain_sends: bool,
 }
 
 /// Registered files: the sockets by their ids, then these.
@@ -63,7 +66,7 @@ fn build_sized(
     probe: Option<BorrowedFd<'_>>,
     size: RingSize,
 ) -> Result<Built, Refusal> {
-    let ring = create(size).map_err(Refusal::at("io_uring_setup"))?;
+    let (ring, plain_sends) = create(size).map_err(Refusal::at("io_uring_setup"))?;
     let submitter = ring.submitter();
     let mut ports = Vec::new();
     for id in sockets.layout().ids() {
@@ -84,12 +87,17 @@ fn build_sized(
     submitter
         .register_enable_rings()
         .map_err(Refusal::at("enabling the ring"))?;
-    Ok(Built { ring, ports })
+    Ok(Built {
+        ring,
+        ports,
+        plain_sends,
+    })
 }
 
 /// Leaves out one flag after the other until the kernel knows the rest: NO_SQARRAY came with 6.6,
-/// DEFER_TASKRUN with 6.1. Everything else is in 6.0, as is the multishot receive.
-fn create(size: RingSize) -> io::Result<IoUring> {
+/// DEFER_TASKRUN with 6.1. Everything else is in 6.0, as is the multishot receive. Says also whether
+/// DEFER_TASKRUN was granted.
+fn create(size: RingSize) -> io::Result<(IoUring, bool)> {
     let mut result = Err(io::Error::from_raw_os_error(libc::EINVAL));
     for (no_sqarray, defer) in [(true, true), (false, true), (false, false)] {
         let mut builder = IoUring::builder();
@@ -108,7 +116,7 @@ fn create(size: RingSize) -> io::Result<IoUring> {
         if no_sqarray {
             builder.setup_no_sqarray();
         }
-        result = builder.build(size.submissions);
+        result = builder.build(size.submissions).map(|ring| (ring, defer));
         match &result {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             _ => break,
@@ -126,13 +134,14 @@ fn files(sockets: &Sockets, waker: &Waker, probe: Option<BorrowedFd<'_>>) -> Vec
         .collect()
 }
 
-/// Four kinds of requests, on registered files only; afterwards files can only be taken away or
+/// Five kinds of requests, on registered files only; afterwards files can only be taken away or
 /// replaced. Whoever takes this process over cannot use its ring to open or connect anything.
 fn restrictions() -> Vec<Restriction> {
     const FILES_UNREGISTER: u8 = 3;
     const FILES_UPDATE: u8 = 6;
     let fixed = Flags::FIXED_FILE.bits();
     let operations = [
+        opcode::Send::CODE,
         opcode::SendMsg::CODE,
         opcode::RecvMsgMulti::CODE,
         opcode::PollAdd::CODE,
