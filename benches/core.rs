@@ -1,24 +1,14 @@
 //! Micro-benches of the pure core: decoding, a transfer's step, an endpoint's ACK, and the parts
 //! that grow with the farm: its table and its timer wheel. They never touch a socket.
 
-use std::hash::{BuildHasherDefault, DefaultHasher};
+mod farm;
+
 use std::hint::black_box;
-use std::net::SocketAddr;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use ringboot::endpoint::{
-    Datagram, Effects, Endpoint, Local, OpenRequest, Opened, Policy, Report, Route, SocketId,
-    Ticket, Train,
-};
-use ringboot::transfer::{Nanos, Offer, ReadTransfer, Terms, negotiate};
-use ringboot::wire::{Packet, decode, packet};
-
-const REQUEST: &[u8] = b"\0\x01pxelinux.0\0octet\0tsize\x000\0blksize\x001408\0windowsize\x0016\0";
-const OFFER: Offer = Offer {
-    max_blksize: 1468,
-    max_windowsize: 64,
-    size: 1 << 40,
-};
+use farm::{Farm, OFFER, REQUEST, answer};
+use ringboot::transfer::{Nanos, ReadTransfer, Terms};
+use ringboot::wire::{decode, packet};
 
 fn wire(criterion: &mut Criterion) {
     criterion.bench_function("wire/decode ack", |bench| {
@@ -26,10 +16,7 @@ fn wire(criterion: &mut Criterion) {
         bench.iter(|| decode(black_box(&ack)).is_ok());
     });
     criterion.bench_function("wire/decode request and negotiate", |bench| {
-        bench.iter(|| match decode(black_box(REQUEST)) {
-            Ok(Packet::Rrq(request)) => negotiate(&request.options, &OFFER).1.is_some(),
-            _ => false,
-        });
+        bench.iter(|| answer(black_box(REQUEST)));
     });
 }
 
@@ -55,7 +42,7 @@ fn transfer(criterion: &mut Criterion) {
 fn endpoint(criterion: &mut Criterion) {
     for clients in [200_u32, 4_000, 100_000] {
         criterion.bench_function(&format!("endpoint/ack among {clients}"), |bench| {
-            let mut farm = Farm::new(clients);
+            let mut farm = Farm::new(clients, 1);
             let mut client = 0;
             let mut block = 0_u16;
             bench.iter(|| {
@@ -74,7 +61,7 @@ fn endpoint(criterion: &mut Criterion) {
 fn table(criterion: &mut Criterion) {
     for clients in [200_u32, 100_000] {
         criterion.bench_function(&format!("table/stranger among {clients}"), |bench| {
-            let mut farm = Farm::new(clients);
+            let mut farm = Farm::new(clients, 1);
             bench.iter(|| farm.ack(clients + 1, black_box(7)));
         });
     }
@@ -96,100 +83,13 @@ fn wheel(criterion: &mut Criterion) {
                 farm
             };
             let talking = || {
-                let mut farm = Farm::new(CLIENTS);
+                let mut farm = Farm::new(CLIENTS, 1);
                 (0..CLIENTS).for_each(|client| farm.ack(client, 0));
                 farm
             };
             bench.iter_batched(talking, silence, BatchSize::PerIteration);
         },
     );
-}
-
-/// Clients in lock-step, all served by one endpoint.
-struct Farm {
-    endpoint: Endpoint<(), BuildHasherDefault<DefaultHasher>>,
-    outside: Outside,
-    now: Nanos,
-}
-
-/// Takes what the endpoint asks for and does nothing with it.
-#[derive(Default)]
-struct Outside {
-    tickets: Vec<Ticket>,
-    sent: u64,
-}
-
-impl Farm {
-    fn new(clients: u32) -> Self {
-        let mut farm = Self {
-            endpoint: Endpoint::new(
-                Policy::default(),
-                BuildHasherDefault::default(),
-                Nanos::ZERO,
-            ),
-            outside: Outside::default(),
-            now: Nanos(1),
-        };
-        for client in 0..clients {
-            farm.datagram(client, b"\0\x01f\0octet\0blksize\x001468\0");
-        }
-        for ticket in std::mem::take(&mut farm.outside.tickets) {
-            let file = Opened {
-                image: (),
-                size: 1 << 40,
-            };
-            farm.endpoint
-                .opened(farm.now, ticket, Ok(file), &mut farm.outside);
-        }
-        farm
-    }
-
-    fn ack(&mut self, client: u32, block: u16) {
-        // About what a loaded core needs for each packet, so that timers come up as they would.
-        self.now = self.now + Nanos(2_000);
-        self.datagram(client, &packet::ack(block));
-        self.endpoint.advance(self.now, &mut self.outside);
-    }
-
-    fn datagram(&mut self, client: u32, bytes: &[u8]) {
-        let peer = SocketAddr::from(((0x7f00_0000 + client).to_be_bytes(), 2_000));
-        let datagram = Datagram {
-            route: Route {
-                peer: peer.into(),
-                local: Local::default(),
-                socket: SocketId(1),
-            },
-            listening: true,
-            carries_data: true,
-            max_blksize: 1468,
-            bytes,
-        };
-        self.endpoint
-            .datagram(self.now, &datagram, &mut self.outside);
-    }
-}
-
-impl Effects for Outside {
-    type Image = ();
-
-    fn send_blocks(&mut self, _: &Route, (): &(), train: Train) {
-        self.sent += u64::from(train.blocks.count);
-    }
-
-    fn send_packet(&mut self, _: &Route, packet: &[u8]) {
-        self.sent += packet.len() as u64;
-    }
-
-    fn open(&mut self, request: OpenRequest<'_>) -> bool {
-        self.tickets.push(request.ticket);
-        true
-    }
-
-    fn unchanged(&mut self, (): &()) -> bool {
-        true
-    }
-
-    fn finished(&mut self, _: &Report<'_>, _: Option<()>) {}
 }
 
 criterion_group!(core, wire, transfer, endpoint, table, wheel);
