@@ -54,7 +54,7 @@ pub const RESTART_AFTER: Nanos = Nanos::from_secs(1);
 
 // --- Admission ---
 
-/// Transfers of one shard. At about 300 bytes each with its share of the tables this is 40 MB.
+/// Transfers of one shard: 100,000 machines and those that start over.
 pub const MAX_TRANSFERS: usize = 131_072;
 
 /// Strangers (address and port) remembered for the rate of ERROR 5. A collision only means that
@@ -68,6 +68,11 @@ pub const STRANGER_INTERVAL: Nanos = Nanos::from_secs(1);
 /// A transfer whose blocks are being read from a disk asks for them again after this long, in case
 /// the queue to the disk was full.
 pub const DISK_ASK_AGAIN: Nanos = Nanos::from_millis(200);
+
+/// Letters of other threads (files that were opened or loaded) read in one turn. Each has a first
+/// answer or a window follow: a crowd whose file was just opened leaves the transfers under way
+/// their share of every turn, as port 69 does with its batches.
+pub const LETTERS_PER_TURN: usize = 2 * 64;
 
 /// Timers handled in one turn; the rest follow in the next, so that datagrams are not starved.
 pub const TIMERS_PER_TURN: usize = 512;
@@ -97,9 +102,13 @@ pub const LOG_LAST_WORDS: Nanos = Nanos::from_secs(1);
 
 // --- The kernel ---
 
-/// Socket buffers, in bytes. A burst of 2,000 requests takes about 2 MiB of a receive buffer (the
-/// kernel counts its own structures); windows of as many clients wait in the send buffer.
-pub const SOCKET_BUFFER: usize = 8 << 20;
+/// Receive buffer of each socket, in bytes. The kernel doubles it and counts 768 bytes and more for a
+/// small datagram, 2,304 from many cards: 20,000 requests at once take 15 to 46 MB of port 69's
+/// buffer, and the ACKs of 100,000 clients 77 MB of all data sockets' together. Empty, it takes none.
+pub const RECEIVE_BUFFER: usize = 32 << 20;
+
+/// Send buffer of each socket, in bytes: the windows of some thousand clients on their way to a card.
+pub const SEND_BUFFER: usize = 8 << 20;
 
 /// Data sockets of each shard for each address it listens on. More of them make a transfer's port
 /// harder to guess and split batches into more calls.
@@ -242,8 +251,9 @@ pub const CATALOG_SWEEP_MIN: usize = 128;
 /// Threads that open files. One waits for a disk while the other serves what is in memory.
 pub const LOADER_THREADS: usize = 2;
 
-/// Requests waiting for those threads; about 1 MiB with usual names. Four bursts of 2,000.
-pub const LOADER_QUEUE: usize = 8192;
+/// Requests waiting for those threads: all of a shard's, so that a burst of any size that is let in
+/// keeps its order. About 13 MiB with usual names when it is full.
+pub const LOADER_QUEUE: usize = MAX_TRANSFERS;
 
 /// Requests taken at once by a thread. Those for one file share one open, so a burst of 2,000 costs
 /// eight opens.

@@ -172,7 +172,7 @@ fn more_opens_than_fit_the_queue_are_shed() {
         &shard,
         |record| record.outcome == Outcome::Shed,
         || {
-            for _ in 0..200 {
+            for _ in 0..2_000 {
                 client.ask(&format!("file-{asked}"), shard.addr);
                 asked += 1;
             }

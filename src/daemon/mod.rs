@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use crossbeam::channel::{Receiver, unbounded};
 
 use crate::files::{Root, RootError};
+use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::shard::{
     BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, bind,
 };
@@ -130,15 +131,13 @@ fn announce(listening: &[SocketAddr], started: &Started) {
 
 /// A receive buffer that holds less than the burst loses requests, whatever we do afterwards.
 fn warn_of_small_buffers(sockets: &[Sockets]) {
-    let Some(Buffers {
-        asked,
-        receive,
-        send,
-    }) = sockets.first().map(Sockets::buffers)
-    else {
+    let Some(Buffers { receive, send }) = sockets.first().map(Sockets::buffers) else {
         return;
     };
-    for (granted, sysctl) in [(receive, "net.core.rmem_max"), (send, "net.core.wmem_max")] {
+    for (granted, asked, sysctl) in [
+        (receive, RECEIVE_BUFFER, "net.core.rmem_max"),
+        (send, SEND_BUFFER, "net.core.wmem_max"),
+    ] {
         if granted < asked {
             tracing::warn!(
                 "socket buffers are {granted} bytes instead of {asked}, so a burst may be lost: \

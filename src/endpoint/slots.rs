@@ -1,14 +1,21 @@
 //! The slab of transfers: fixed places, reused, each tenant with a generation of its own.
 //! It never looks inside a tenant.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::route::Ticket;
 
+/// Places in a piece of the slab. A slab in one piece that doubles would at its worst take twice the
+/// memory that its tenants need, and would be copied in the middle of a burst.
+const PIECE: usize = 512;
+
 /// A slab whose places are named by [`Ticket`]s.
 #[derive(Debug)]
 pub struct Slots<T> {
-    places: Vec<Place<T>>,
+    pieces: Vec<Box<[Place<T>]>>,
+    /// Places that were ever taken.
+    used: usize,
     free: Vec<u32>,
     capacity: usize,
 }
@@ -22,7 +29,8 @@ struct Place<T> {
 impl<T> Slots<T> {
     pub const fn new(capacity: usize) -> Self {
         Self {
-            places: Vec::new(),
+            pieces: Vec::new(),
+            used: 0,
             free: Vec::new(),
             capacity,
         }
@@ -32,17 +40,10 @@ impl<T> Slots<T> {
     pub fn insert(&mut self, tenant: T) -> Option<Ticket> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
-            None if self.places.len() < self.capacity => {
-                let slot = u32::try_from(self.places.len()).ok()?;
-                self.places.push(Place {
-                    generation: 0,
-                    tenant: None,
-                });
-                slot
-            }
+            None if self.used < self.capacity => self.grow()?,
             None => return None,
         };
-        let place = self.places.get_mut(slot as usize)?;
+        let place = self.place_mut(slot)?;
         place.tenant = Some(tenant);
         Some(Ticket {
             slot,
@@ -52,7 +53,7 @@ impl<T> Slots<T> {
 
     /// Moves the tenant out; its tickets are void from here on.
     pub fn remove(&mut self, ticket: Ticket) -> Option<T> {
-        let place = self.places.get_mut(ticket.slot as usize)?;
+        let place = self.place_mut(ticket.slot)?;
         if place.generation != ticket.generation {
             return None;
         }
@@ -63,7 +64,7 @@ impl<T> Slots<T> {
     }
 
     pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut T> {
-        let place = self.places.get_mut(ticket.slot as usize)?;
+        let place = self.place_mut(ticket.slot)?;
         (place.generation == ticket.generation)
             .then_some(place.tenant.as_mut())
             .flatten()
@@ -71,12 +72,12 @@ impl<T> Slots<T> {
 
     /// The tenant of a place, whoever it is.
     pub fn tenant(&self, slot: u32) -> Option<&T> {
-        self.places.get(slot as usize)?.tenant.as_ref()
+        self.place(slot)?.tenant.as_ref()
     }
 
     /// The ticket of the place's present tenant.
     pub fn ticket(&self, slot: u32) -> Option<Ticket> {
-        let place = self.places.get(slot as usize)?;
+        let place = self.place(slot)?;
         place.tenant.as_ref().map(|_| Ticket {
             slot,
             generation: place.generation,
@@ -85,13 +86,39 @@ impl<T> Slots<T> {
 
     /// The tickets of all tenants.
     pub fn tickets(&self) -> Vec<Ticket> {
-        (0..self.places.len())
+        (0..self.used)
             .filter_map(|slot| self.ticket(u32::try_from(slot).ok()?))
             .collect()
     }
 
     pub fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.used - self.free.len()
+    }
+
+    /// One more place, and a piece with room for others where the last one is full.
+    fn grow(&mut self) -> Option<u32> {
+        let slot = u32::try_from(self.used).ok()?;
+        if self.used == self.pieces.len() * PIECE {
+            let vacant = || Place {
+                generation: 0,
+                tenant: None,
+            };
+            let places = self.capacity.saturating_sub(self.used).min(PIECE);
+            self.pieces
+                .push(core::iter::repeat_with(vacant).take(places).collect());
+        }
+        self.used += 1;
+        Some(slot)
+    }
+
+    fn place(&self, slot: u32) -> Option<&Place<T>> {
+        let slot = slot as usize;
+        self.pieces.get(slot / PIECE)?.get(slot % PIECE)
+    }
+
+    fn place_mut(&mut self, slot: u32) -> Option<&mut Place<T>> {
+        let slot = slot as usize;
+        self.pieces.get_mut(slot / PIECE)?.get_mut(slot % PIECE)
     }
 }
 
@@ -113,9 +140,14 @@ mod tests {
 
     #[test]
     fn a_full_house_takes_nobody() {
-        let mut slots = Slots::new(1);
-        assert!(slots.insert(1).is_some());
-        assert_eq!(slots.insert(2), None);
-        assert_eq!(slots.len(), 1);
+        for capacity in [1, PIECE, PIECE + 1] {
+            let mut slots = Slots::new(capacity);
+            for tenant in 0..capacity {
+                let ticket = slots.insert(tenant).expect("room");
+                assert_eq!(slots.get_mut(ticket), Some(&mut tenant.clone()));
+            }
+            assert_eq!(slots.insert(0), None);
+            assert_eq!((slots.len(), slots.tickets().len()), (capacity, capacity));
+        }
     }
 }

@@ -12,7 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::options;
 use super::sockets::{BindError, Listen, Plan, Role, Sockets};
 use super::steer;
-use crate::limits::{BIND_TRIES, BIND_TRY_MILLIS, DATA_SOCKETS, SOCKET_BUFFER};
+use crate::limits::{BIND_TRIES, BIND_TRY_MILLIS, DATA_SOCKETS, RECEIVE_BUFFER, SEND_BUFFER};
 
 /// The sockets of every shard.
 ///
@@ -20,7 +20,7 @@ use crate::limits::{BIND_TRIES, BIND_TRY_MILLIS, DATA_SOCKETS, SOCKET_BUFFER};
 /// When an address cannot be bound. One that a predecessor is just giving up is waited for.
 pub fn bind(plan: &Plan) -> Result<Vec<Sockets>, BindError> {
     let mut shards: Vec<Sockets> = (0..plan.shards.max(1))
-        .map(|_| Sockets::new(SOCKET_BUFFER))
+        .map(|_| Sockets::default())
         .collect();
     for listen in &plan.listen {
         bind_address(plan, *listen, &mut shards).or_else(|failure| {
@@ -131,8 +131,13 @@ fn open_data(addr: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
 fn open(addr: SocketAddr, role: Role) -> io::Result<Socket> {
     let kind = Type::DGRAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(addr), kind, None)?;
-    set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)?;
-    set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)?;
+    set_buffer(
+        &socket,
+        libc::SO_RCVBUFFORCE,
+        libc::SO_RCVBUF,
+        RECEIVE_BUFFER,
+    )?;
+    set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER)?;
     match addr.ip() {
         IpAddr::V4(_) => set_options_v4(&socket, role)?,
         IpAddr::V6(_) => set_options_v6(&socket, role)?,
@@ -167,8 +172,8 @@ fn set_options_v6(socket: &Socket, role: Role) -> io::Result<()> {
 }
 
 /// Beyond the sysctl's limit where we may, else up to it.
-fn set_buffer(socket: &Socket, force: i32, plain: i32) -> io::Result<()> {
-    let size = i32::try_from(SOCKET_BUFFER).unwrap_or(i32::MAX);
+fn set_buffer(socket: &Socket, force: i32, plain: i32, size: usize) -> io::Result<()> {
+    let size = i32::try_from(size).unwrap_or(i32::MAX);
     options::set(socket, libc::SOL_SOCKET, force, size)
         .or_else(|_| options::set(socket, libc::SOL_SOCKET, plain, size))
 }

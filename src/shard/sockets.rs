@@ -105,10 +105,9 @@ impl core::error::Error for BindError {
     }
 }
 
-/// Buffer sizes: what was asked and the least that a socket got. Short of it, a burst is lost.
+/// Buffer sizes: the least that a socket got of what was asked. Short of it, a burst is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buffers {
-    pub asked: usize,
     /// Raised by the sysctl `net.core.rmem_max` or by CAP_NET_ADMIN.
     pub receive: usize,
     /// Raised by the sysctl `net.core.wmem_max` or by CAP_NET_ADMIN.
@@ -200,8 +199,18 @@ impl Layout {
     }
 }
 
+impl Default for Buffers {
+    /// No socket yet.
+    fn default() -> Self {
+        Self {
+            receive: usize::MAX,
+            send: usize::MAX,
+        }
+    }
+}
+
 /// One shard's sockets, in the order of their [`SocketId`]s.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sockets {
     /// `None` once closed.
     fds: Vec<Option<OwnedFd>>,
@@ -210,19 +219,6 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    pub(super) fn new(asked: usize) -> Self {
-        let buffers = Buffers {
-            asked,
-            receive: usize::MAX,
-            send: usize::MAX,
-        };
-        Self {
-            fds: Vec::new(),
-            layout: Layout::default(),
-            buffers,
-        }
-    }
-
     #[must_use]
     pub const fn layout(&self) -> &Layout {
         &self.layout

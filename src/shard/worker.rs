@@ -16,7 +16,7 @@ use super::sockets::Layout;
 use crate::clock;
 use crate::endpoint::{self, Datagram, Endpoint, Local, Peer, Policy, Refusal, Route, SocketId};
 use crate::files::{Image, Opened};
-use crate::limits::TIMERS_HELD_BACK;
+use crate::limits::{LETTERS_PER_TURN, TIMERS_HELD_BACK};
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 
 /// Everything a shard needs beside its kernel interface.
@@ -58,6 +58,8 @@ struct Loop {
     endpoint: Endpoint<Arc<Image>, RandomState>,
     outside: Outside,
     desk: Desk,
+    /// Letters were left in the mailbox.
+    mail_waits: bool,
     /// When timers were last acted on.
     timers_at: Nanos,
     drain_timeout: Nanos,
@@ -79,6 +81,7 @@ impl Loop {
                 shards: worker.shards,
                 settings,
             },
+            mail_waits: false,
             timers_at: Nanos::ZERO,
             drain_timeout: settings.drain_timeout,
             drain_until: None,
@@ -90,7 +93,7 @@ impl Loop {
         while !self.over() {
             mem::swap(&mut outgoing, &mut self.outside.outbox);
             let woken = self.turn(backend, &mut outgoing)?;
-            if woken {
+            if woken || self.mail_waits {
                 self.read_mail(backend)?;
             }
             let now = clock::now();
@@ -110,12 +113,20 @@ impl Loop {
         self.drain_until.is_some() && self.endpoint.active() == 0
     }
 
-    /// One turn of the backend. Says whether there is mail.
-    fn turn(&mut self, backend: &mut dyn Backend, outgoing: &mut Outbox) -> io::Result<bool> {
-        let deadline = match (self.endpoint.next_deadline(), self.drain_until) {
+    /// Until when there is nothing to do but to wait.
+    fn deadline(&self) -> Option<Nanos> {
+        if self.mail_waits {
+            return Some(Nanos::ZERO);
+        }
+        match (self.endpoint.next_deadline(), self.drain_until) {
             (Some(timer), Some(end)) => Some(timer.min(end)),
             (timer, end) => timer.or(end),
-        };
+        }
+    }
+
+    /// One turn of the backend. Says whether there is mail.
+    fn turn(&mut self, backend: &mut dyn Backend, outgoing: &mut Outbox) -> io::Result<bool> {
+        let deadline = self.deadline();
         let (endpoint, outside, desk) = (&mut self.endpoint, &mut self.outside, &mut self.desk);
         let mut woken = false;
         // One reading serves all datagrams that one wait returned.
@@ -154,7 +165,12 @@ impl Loop {
 
     fn read_mail(&mut self, backend: &mut dyn Backend) -> io::Result<()> {
         let now = clock::now();
-        while let Ok(letter) = self.mailbox.letters.try_recv() {
+        self.mail_waits = false;
+        for count in 1.. {
+            let Ok(letter) = self.mailbox.letters.try_recv() else {
+                break;
+            };
+            self.mail_waits = count == LETTERS_PER_TURN;
             match letter {
                 Letter::Opened(opened) => self.file_opened(now, opened),
                 Letter::Loaded(ticket) => self.endpoint.loaded(now, ticket, &mut self.outside),
@@ -162,6 +178,9 @@ impl Loop {
                     self.endpoint
                         .unreachable(now, peer, socket, &mut self.outside);
                 }
+            }
+            if self.mail_waits {
+                break;
             }
         }
         match self.mailbox.orders.current() {

@@ -2,6 +2,7 @@
 //! It never counts what a request costs: a transfer's memory is taken when it starts.
 
 mod counting;
+mod crowd;
 mod endpoint;
 mod shard;
 
