@@ -2,20 +2,20 @@
 //! It never does what the io_uring backend would not: both answer to the same tests.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags, EventFlags};
 
 use super::backend::{Backend, Counters, Event};
 use super::delivery::{Delivery, Failure};
+use super::direct::Watch;
 use super::epoll_wait::wait;
 use super::errqueue;
-use super::inbox::{BATCH, Inbox};
+use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::sockets::Sockets;
 use super::waker::Waker;
 use crate::endpoint::SocketId;
-use crate::limits::BATCHES_PER_TURN;
 use crate::transfer::Nanos;
 
 /// Events taken in one turn; more than that are reported in the next.
@@ -25,7 +25,7 @@ const EVENTS: usize = 64;
 const WAKER: u64 = u64::MAX;
 
 pub struct EpollBackend {
-    epoll: OwnedFd,
+    watch: Watch,
     sockets: Sockets,
     waker: Waker,
     delivery: Delivery,
@@ -40,14 +40,13 @@ impl EpollBackend {
     /// # Errors
     /// When the process has no file descriptor or memory left.
     pub fn open(sockets: Sockets, waker: Waker) -> io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let interest = EventFlags::IN;
+        let watch = Watch::new(epoll::create(CreateFlags::CLOEXEC)?);
         for (id, fd) in sockets.open() {
-            epoll::add(&epoll, fd, EventData::new_u64(u64::from(id.0)), interest)?;
+            watch.add(fd, u64::from(id.0))?;
         }
-        epoll::add(&epoll, &waker, EventData::new_u64(WAKER), interest)?;
+        watch.add(&waker, WAKER)?;
         Ok(Self {
-            epoll,
+            watch,
             sockets,
             waker,
             delivery: Delivery::default(),
@@ -120,22 +119,41 @@ impl EpollBackend {
         let off = relieved.map(|&id| (id, EventFlags::IN));
         for (id, interest) in on.chain(off) {
             if let Some(fd) = self.sockets.fd(id) {
-                epoll::modify(
-                    &self.epoll,
-                    fd,
-                    EventData::new_u64(u64::from(id.0)),
-                    interest,
-                )?;
+                self.watch.change(fd, id, interest)?;
             }
         }
         self.watched = full.to_vec();
         Ok(())
     }
 
-    fn report(&mut self, event: libc::epoll_event, on_event: &mut dyn FnMut(Event<'_>)) {
+    /// Reads the sockets that are known to be busy. One that has nothing any more is watched from
+    /// here on, and reported by the wait that follows if it got something meanwhile. Says whether
+    /// anything came.
+    fn receive_directly(&mut self, on_event: &mut dyn FnMut(Event<'_>)) -> io::Result<bool> {
+        let (mut nth, mut any) = (0, false);
+        while let Some(socket) = self.watch.direct(nth) {
+            if self.receive(socket, on_event) > 0 {
+                any = true;
+                nth += 1;
+            } else {
+                match self.sockets.fd(socket) {
+                    Some(fd) => self.watch.change(fd, socket, EventFlags::IN)?,
+                    None => self.watch.forget(socket),
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    fn report(
+        &mut self,
+        event: libc::epoll_event,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
         if event.u64 == WAKER {
             self.waker.clear();
-            return on_event(Event::Woken);
+            on_event(Event::Woken);
+            return Ok(());
         }
         let socket = SocketId(u16::try_from(event.u64).unwrap_or(u16::MAX));
         let flags = event.events.cast_signed();
@@ -144,43 +162,28 @@ impl EpollBackend {
         {
             errqueue::drain(fd, socket, on_event);
         }
-        if flags & libc::EPOLLIN != 0 {
-            self.receive(socket, on_event);
-        }
         if flags & libc::EPOLLOUT != 0 {
             self.delivery.backlog.writable(socket, on_event);
         }
-    }
-
-    fn receive(&mut self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) {
-        let arrivals = self.sockets.role(socket).listens();
-        let counters = &mut self.delivery.counters;
-        for _ in 0..BATCHES_PER_TURN {
-            let Some(fd) = self.sockets.fd(socket) else {
-                return;
-            };
-            match self.inbox.receive(fd, arrivals) {
-                Ok(count) => {
-                    for event in self.inbox.datagrams(count, socket) {
-                        counters.datagrams_received += 1;
-                        if let Event::Datagram {
-                            truncated: true, ..
-                        } = event
-                        {
-                            counters.truncated += 1;
-                        }
-                        on_event(event);
-                    }
-                    if count < BATCH {
-                        return;
-                    }
-                }
-                Err(libc::EAGAIN) => return,
-                // An ICMP error; the error queue tells whose.
-                Err(_) => counters.receive_errors += 1,
+        if flags & libc::EPOLLIN != 0 {
+            let count = self.receive(socket, on_event);
+            // One whose room is waited for has to be watched.
+            if let Some(fd) = self.sockets.fd(socket)
+                && self.sockets.role(socket).carries_data()
+                && !self.watched.contains(&socket)
+            {
+                return self.watch.gave(fd, socket, count);
             }
         }
-        self.behind = true;
+        Ok(())
+    }
+
+    /// Says how many datagrams came.
+    fn receive(&mut self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) -> usize {
+        let counters = &mut self.delivery.counters;
+        let taken = self.inbox.take(&self.sockets, socket, counters, on_event);
+        self.behind |= taken.behind;
+        taken.datagrams
     }
 }
 
@@ -195,10 +198,12 @@ impl Backend for EpollBackend {
         self.behind = false;
         self.flush(outbox, on_event);
         self.watch_full_sockets()?;
-        let count = wait(&self.epoll, &mut self.events, deadline)?;
+        let busy = self.receive_directly(on_event)?;
+        let deadline = if busy { Some(Nanos::ZERO) } else { deadline };
+        let count = wait(self.watch.epoll(), &mut self.events, deadline)?;
         for nth in 0..count {
             if let Some(&event) = self.events.get(nth) {
-                self.report(event, on_event);
+                self.report(event, on_event)?;
             }
         }
         Ok(())

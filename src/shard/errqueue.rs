@@ -8,22 +8,25 @@ use super::backend::Event;
 use super::control::{CONTROL_LEN, Received};
 use crate::endpoint::{Peer, SocketId};
 
-/// Messages read at a time. The rest is reported again.
-const BATCH: u32 = 64;
+/// Messages read at a time. The pending error stays for the rest, so that a receive reports it.
+const BATCH: u32 = 1024;
 
 #[repr(align(8))]
 struct Control([u8; CONTROL_LEN]);
 
-/// Reports each peer that cannot be reached and clears the socket's pending error.
+/// Reports each peer that cannot be reached, and clears the socket's pending error once there are
+/// no more of them.
 pub(super) fn drain(fd: BorrowedFd<'_>, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) {
     for _ in 0..BATCH {
         match read(fd) {
             Some(Some(peer)) => on_event(Event::Unreachable { socket, peer }),
             Some(None) => {}
-            None => break,
+            None => {
+                let _ = super::options::get(fd, libc::SOL_SOCKET, libc::SO_ERROR);
+                return;
+            }
         }
     }
-    let _ = super::options::get(fd, libc::SOL_SOCKET, libc::SO_ERROR);
 }
 
 /// One message: `None` when there is none, `Some(None)` when it is about something else.

@@ -4,13 +4,15 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::address::{self, NAME_LEN};
-use super::backend::Event;
+use super::backend::{Counters, Event};
 use super::control::{CONTROL_LEN, Received};
+use super::errqueue;
+use super::sockets::Sockets;
 use crate::endpoint::{Peer, SocketId};
-use crate::limits::REQUEST_BUFFER;
+use crate::limits::{BATCHES_PER_TURN, REQUEST_BUFFER};
 
 /// Datagrams taken by one call.
-pub(super) const BATCH: usize = 64;
+const BATCH: usize = 64;
 
 /// Aligned as `cmsghdr` wants it; of a size that keeps the next slot aligned.
 #[derive(Clone, Copy)]
@@ -25,6 +27,14 @@ pub(super) struct Inbox {
     slots: Box<[Slot]>,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
+}
+
+/// What a turn's reading of one socket brought.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Taken {
+    pub(super) datagrams: usize,
+    /// The socket holds more.
+    pub(super) behind: bool,
 }
 
 impl Inbox {
@@ -47,11 +57,66 @@ impl Inbox {
         }
     }
 
+    /// Reports what a socket holds, up to its share of a turn.
+    pub(super) fn take(
+        &mut self,
+        sockets: &Sockets,
+        socket: SocketId,
+        counters: &mut Counters,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Taken {
+        let role = sockets.role(socket);
+        let mut taken = Taken::default();
+        for _ in 0..BATCHES_PER_TURN {
+            let Some(fd) = sockets.fd(socket) else {
+                return taken;
+            };
+            match self.receive(fd, role.listens()) {
+                Ok(count) => {
+                    taken.datagrams += count;
+                    self.report(count, socket, counters, on_event);
+                    if count < BATCH {
+                        return taken;
+                    }
+                }
+                Err(libc::EAGAIN) => return taken,
+                // An ICMP error; the error queue tells whose.
+                Err(_) => {
+                    counters.receive_errors += 1;
+                    if role.carries_data() {
+                        errqueue::drain(fd, socket, on_event);
+                    }
+                }
+            }
+        }
+        taken.behind = true;
+        taken
+    }
+
+    fn report(
+        &self,
+        count: usize,
+        socket: SocketId,
+        counters: &mut Counters,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) {
+        for event in self.datagrams(count, socket) {
+            counters.datagrams_received += 1;
+            if let Event::Datagram {
+                truncated: true, ..
+            } = event
+            {
+                counters.truncated += 1;
+            }
+            on_event(event);
+        }
+    }
+
     /// Takes what the socket holds, up to [`BATCH`] datagrams.
     ///
     /// # Errors
     /// The errno; EAGAIN when there is nothing.
-    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>, arrivals: bool) -> Result<usize, i32> {
+    fn receive(&mut self, fd: BorrowedFd<'_>, arrivals: bool) -> Result<usize, i32> {
         self.prepare(arrivals);
         // SAFETY: each header describes buffers of its own slot, alive and borrowed by no one.
         let result = unsafe {
@@ -84,11 +149,7 @@ impl Inbox {
     }
 
     /// The first `count` datagrams of the batch.
-    pub(super) fn datagrams(
-        &self,
-        count: usize,
-        socket: SocketId,
-    ) -> impl Iterator<Item = Event<'_>> {
+    fn datagrams(&self, count: usize, socket: SocketId) -> impl Iterator<Item = Event<'_>> {
         let received = self.headers.iter().zip(&self.slots).take(count);
         received.filter_map(move |(header, slot)| {
             let len = header.msg_len as usize;

@@ -7,6 +7,7 @@ mod backlog;
 mod bind;
 mod control;
 mod delivery;
+mod direct;
 mod epoll;
 mod epoll_wait;
 mod errqueue;

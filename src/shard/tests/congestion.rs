@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::thread;
 
+use super::busy::make_busy;
 use super::harness::{
     BACKENDS, Harness, Seen, client, content, data, image, plan, receive, sockets, train,
 };
@@ -34,11 +35,13 @@ fn with_slow_loopback(body: impl FnOnce() + Send + 'static) {
 #[test]
 fn a_full_socket_buffer_puts_sends_off() {
     for choice in BACKENDS {
-        with_slow_loopback(move || put_off_and_deliver(choice));
+        for busy in [false, true] {
+            with_slow_loopback(move || put_off_and_deliver(choice, busy));
+        }
     }
 }
 
-fn put_off_and_deliver(choice: IoChoice) {
+fn put_off_and_deliver(choice: IoChoice, busy: bool) {
     const BLOCKS: u64 = 120;
     const WINDOW: u32 = 4;
     let bytes = content(BLOCKS as usize * 1024 - 1);
@@ -49,6 +52,9 @@ fn put_off_and_deliver(choice: IoChoice) {
     }
     let mut harness = Harness::with(choice, sockets);
     let client = client("127.0.0.1:0");
+    if busy {
+        make_busy(&mut harness, &client);
+    }
     let route = harness.route(client.local_addr().expect("bound"));
     for first in (1..=BLOCKS).step_by(WINDOW as usize) {
         harness

@@ -1,6 +1,7 @@
 //! One suite for every backend, on loopback.
 //! It never asserts how fast something is, only that it comes.
 
+mod busy;
 mod congestion;
 mod harness;
 mod receive;

@@ -60,7 +60,6 @@ impl State {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.sent(position as usize, completion.result(), outbox, on_event);
             }
-            Some(Tag::Errors(socket)) => self.drain_errors(socket, on_event),
             Some(Tag::Room(socket)) => self.delivery.backlog.writable(socket, on_event),
             Some(Tag::Wake) => {
                 self.waker.clear();
@@ -79,7 +78,6 @@ impl State {
         let tag = Tag::unpack(completion.user_data());
         match tag {
             Some(Tag::Receive(socket)) => self.edit(socket, |port| port.receiving = false),
-            Some(Tag::Errors(socket)) => self.edit(socket, |port| port.watching_errors = false),
             Some(Tag::Room(socket)) => self.edit(socket, |port| port.watching_room = false),
             Some(Tag::Wake) => self.watching_waker = false,
             _ => {}
@@ -112,6 +110,7 @@ impl State {
             }
             on_event(event);
         }
+        port.given += usize::from(completion.result() >= 0);
         port.recycle(completion);
         match -completion.result() {
             libc::ENOBUFS => counters.buffers_exhausted += 1,

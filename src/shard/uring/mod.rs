@@ -25,6 +25,7 @@ use self::ring::{Wait, enter, push};
 use self::tag::Tag;
 use super::backend::{Backend, Counters, Event};
 use super::delivery::Delivery;
+use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::sockets::Sockets;
 use super::waker::Waker;
@@ -38,6 +39,8 @@ pub struct UringBackend {
     state: State,
     /// The kernel had more completions ready than the last wait took, or no buffer for them.
     behind: bool,
+    /// For the sockets that are read directly.
+    inbox: Inbox,
     /// Whether the kernel takes a plain send with an address.
     plain_sends: bool,
     /// A turn failed half-way: requests in the queue may point to what is gone.
@@ -67,6 +70,7 @@ pub fn open(sockets: Sockets, waker: Waker) -> Result<UringBackend, Box<Refused>
                 in_flight: 0,
                 receive_failures: 0,
             },
+            inbox: Inbox::new(),
             plain_sends: built.plain_sends,
             behind: false,
             broken: false,
@@ -125,8 +129,11 @@ impl UringBackend {
                 self.enter(Wait::No, outbox, on_event)?;
             }
         }
-        self.arm(outbox, on_event)?;
-        self.enter(self.patience(deadline), outbox, on_event)?;
+        if !self.read_busy_ports(outbox, on_event)? {
+            self.arm(outbox, on_event)?;
+            self.enter(self.patience(deadline), outbox, on_event)?;
+        }
+        self.note_busy_ports();
         // Only a full completion queue or a lack of kernel memory leaves something over.
         for _ in 0..RING_TRIES {
             if self.state.in_flight == 0 {
@@ -135,6 +142,48 @@ impl UringBackend {
             self.enter(Wait::No, outbox, on_event)?;
         }
         Err(io::Error::other("io_uring keeps sends to itself"))
+    }
+
+    /// Reads the sockets that are busy, once the sends are out. One that has nothing any more gets
+    /// its receive back. Says whether anything came: then there is no need to wait.
+    fn read_busy_ports(
+        &mut self,
+        outbox: &Outbox,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<bool> {
+        if !self.state.ports.iter().any(|port| port.direct) {
+            return Ok(false);
+        }
+        self.enter(Wait::No, outbox, on_event)?;
+        let State {
+            ports,
+            sockets,
+            delivery,
+            ..
+        } = &mut self.state;
+        let mut any = false;
+        for (socket, port) in (0..).map(SocketId).zip(ports) {
+            // Until the cancelled receive has ended it may still have datagrams to report.
+            if !port.direct || port.receiving {
+                continue;
+            }
+            let counters = &mut delivery.counters;
+            let taken = self.inbox.take(sockets, socket, counters, on_event);
+            self.behind |= taken.behind;
+            port.direct = taken.datagrams > 0;
+            any |= port.direct;
+        }
+        Ok(any)
+    }
+
+    /// Takes the receives of sockets that have become busy away.
+    fn note_busy_ports(&mut self) {
+        for (socket, port) in (0..).map(SocketId).zip(&mut self.state.ports) {
+            if port.became_busy() {
+                // SAFETY: the request points to nothing.
+                port.direct = unsafe { push(&mut self.ring, &cancel(Tag::Receive(socket))) };
+            }
+        }
     }
 
     /// Every send completes within the submission, so one more completion is an event.

@@ -10,7 +10,7 @@ use io_uring::{cqueue, opcode};
 use super::buffers::Buffers;
 use super::tag::Tag;
 use crate::endpoint::{Peer, SocketId};
-use crate::limits::{ACK_BUFFER, REQUEST_BUFFER, RingSize};
+use crate::limits::{ACK_BUFFER, BUSY_DATAGRAMS, BUSY_TURNS, REQUEST_BUFFER, RingSize};
 use crate::shard::address::{self, NAME_LEN};
 use crate::shard::backend::Event;
 use crate::shard::control::Received;
@@ -28,7 +28,13 @@ pub(super) struct Port {
     /// How each buffer is divided; only the two lengths count.
     shape: Box<libc::msghdr>,
     pub(super) receiving: bool,
-    pub(super) watching_errors: bool,
+    /// So busy that it is read in every turn, without a receive being armed; why, says
+    /// `shard/direct.rs`.
+    pub(super) direct: bool,
+    /// Datagrams of this turn.
+    pub(super) given: usize,
+    /// Busy turns in a row.
+    streak: u8,
     pub(super) watching_room: bool,
     pub(super) closed: bool,
 }
@@ -49,7 +55,9 @@ impl Port {
             role,
             shape: Box::new(shape),
             receiving: false,
-            watching_errors: false,
+            direct: false,
+            given: 0,
+            streak: 0,
             watching_room: false,
             closed: false,
         })
@@ -60,22 +68,17 @@ impl Port {
         opcode::RecvMsgMulti::new(Fixed(slot), &raw const *self.shape, group).build()
     }
 
-    /// The next thing that should be armed and is not. ICMP errors wake a poll that asks for
-    /// nothing.
+    /// The next thing that should be armed and is not. ICMP errors end the receive: a watch of their
+    /// own would be one more waiter for the kernel to go through whenever a datagram has left.
     pub(super) fn next_to_arm(&mut self, socket: SocketId, full: bool) -> Option<Entry> {
         if self.closed {
             return None;
         }
         let slot = u32::from(socket.0);
-        if !self.receiving {
+        if !self.receiving && !self.direct {
             self.receiving = true;
             let entry = self.receive(slot, socket.0);
             return Some(entry.user_data(Tag::Receive(socket).pack()));
-        }
-        if !self.watching_errors && self.role.carries_data() {
-            self.watching_errors = true;
-            let poll = opcode::PollAdd::new(Fixed(slot), 0).multi(true).build();
-            return Some(poll.user_data(Tag::Errors(socket).pack()));
         }
         if full && !self.watching_room {
             self.watching_room = true;
@@ -83,6 +86,23 @@ impl Port {
             return Some(poll.user_data(Tag::Room(socket).pack()));
         }
         None
+    }
+
+    /// A turn is over. Says whether the socket has been busy for so long that its receive should
+    /// make room for direct reading.
+    pub(super) fn became_busy(&mut self) -> bool {
+        let busy = core::mem::take(&mut self.given) >= BUSY_DATAGRAMS;
+        self.streak = if busy && self.receiving && self.role.carries_data() {
+            self.streak + 1
+        } else {
+            0
+        };
+        if self.streak < BUSY_TURNS {
+            return false;
+        }
+        self.streak = 0;
+        self.direct = true;
+        true
     }
 
     /// The datagram that a completion of the receive announces.
@@ -117,7 +137,7 @@ impl Port {
     }
 
     pub(super) const fn is_idle(&self) -> bool {
-        !(self.receiving || self.watching_errors || self.watching_room)
+        !(self.receiving || self.watching_room)
     }
 
     /// The kernel may still write to the buffers: they stay mapped for ever.

@@ -7,8 +7,6 @@ use crate::endpoint::SocketId;
 pub(super) enum Tag {
     /// The multishot receive of a socket.
     Receive(SocketId),
-    /// The watch on a socket's error queue.
-    Errors(SocketId),
     /// The watch for room in a socket's send buffer.
     Room(SocketId),
     /// The send at this place among the turn's headers.
@@ -22,7 +20,6 @@ impl Tag {
     pub(super) const fn pack(self) -> u64 {
         let (kind, value) = match self {
             Self::Receive(SocketId(id)) => (1, id as u64),
-            Self::Errors(SocketId(id)) => (2, id as u64),
             Self::Room(SocketId(id)) => (3, id as u64),
             Self::Send(position) => (4, position as u64),
             Self::Wake => (5, 0),
@@ -39,7 +36,6 @@ impl Tag {
         let socket = SocketId(bits as u16);
         Some(match bits >> 32 {
             1 => Self::Receive(socket),
-            2 => Self::Errors(socket),
             3 => Self::Room(socket),
             4 => Self::Send(bits as u32),
             5 => Self::Wake,
@@ -58,7 +54,6 @@ mod tests {
         let socket = SocketId(513);
         for tag in [
             Tag::Receive(socket),
-            Tag::Errors(socket),
             Tag::Room(socket),
             Tag::Send(u32::MAX),
             Tag::Wake,

@@ -1,0 +1,103 @@
+//! A socket that is busy for many turns, and what comes after: silence, errors, other sockets.
+
+use core::time::Duration;
+use std::net::UdpSocket;
+use std::thread;
+
+use super::harness::{BACKENDS, Harness, Seen, client};
+use crate::clock;
+use crate::limits::{BUSY_DATAGRAMS, BUSY_TURNS};
+use crate::shard::IoChoice;
+use crate::transfer::Nanos;
+
+/// Keeps the data socket busy for much longer than a backend needs to notice: now and then a turn
+/// is over before all of its datagrams are there.
+pub fn make_busy(harness: &mut Harness, client: &UdpSocket) {
+    for _ in 0..5 * BUSY_TURNS {
+        let sent = 8 * BUSY_DATAGRAMS;
+        for _ in 0..sent {
+            client.send_to(b"ack", harness.data_addr()).expect("sent");
+        }
+        assert_eq!(
+            harness.turn_while(|seen| datagrams(seen) >= sent).len(),
+            sent
+        );
+    }
+}
+
+fn datagrams(seen: &[Seen]) -> usize {
+    let is_datagram = |seen: &&Seen| matches!(seen, Seen::Datagram { .. });
+    seen.iter().filter(is_datagram).count()
+}
+
+fn busy(choice: IoChoice) -> (Harness, UdpSocket) {
+    let mut harness = Harness::new(choice);
+    let client = client("127.0.0.1:0");
+    make_busy(&mut harness, &client);
+    (harness, client)
+}
+
+#[test]
+fn what_comes_after_a_pause_is_heard() {
+    for choice in BACKENDS {
+        let (mut harness, client) = busy(choice);
+        for _ in 0..3 {
+            let before = harness.backend.counters().turns;
+            let end = clock::now() + Nanos::from_millis(30);
+            while clock::now() < end {
+                assert_eq!(harness.turn_until(Some(end)).len(), 0, "{choice:?}");
+            }
+            let turns = harness.backend.counters().turns - before;
+            assert!(turns < 20, "{choice:?} spins: {turns} turns");
+            // It comes while the backend waits, and ends the wait.
+            let (late, addr) = (client.try_clone().expect("cloned"), harness.data_addr());
+            let sender = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                late.send_to(b"ack", addr).expect("sent");
+            });
+            let seen = harness.turn_until(Some(clock::now() + Nanos::from_secs(5)));
+            assert_eq!(datagrams(&seen), 1, "{choice:?}");
+            sender.join().expect("sent");
+        }
+    }
+}
+
+#[test]
+fn a_vanished_client_is_reported() {
+    for choice in BACKENDS {
+        let (mut harness, client) = busy(choice);
+        let gone = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let lost = harness.route(gone.local_addr().expect("bound"));
+        drop(gone);
+        harness.outbox.push_packet(&lost, &[0, 5, 0, 0, 0]);
+        client.send_to(b"ack", harness.data_addr()).expect("sent");
+        let expected = Seen::Unreachable(lost.socket, lost.peer);
+        let seen = harness.turn_while(|seen| seen.contains(&expected));
+        assert!(seen.contains(&expected), "{choice:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn requests_and_other_threads_have_their_turn() {
+    for choice in BACKENDS {
+        let (mut harness, client) = busy(choice);
+        let keep_busy = |harness: &Harness| {
+            for _ in 0..BUSY_DATAGRAMS {
+                client.send_to(b"ack", harness.data_addr()).expect("sent");
+            }
+        };
+        client
+            .send_to(b"request", harness.listener())
+            .expect("sent");
+        harness.waker.wake();
+        let (mut woken, mut asked) = (false, false);
+        for _ in 0..4 {
+            keep_busy(&harness);
+            for seen in harness.turn() {
+                woken |= seen == Seen::Woken;
+                asked |= matches!(seen, Seen::Datagram { bytes, .. } if bytes == b"request");
+            }
+        }
+        assert!(woken && asked, "{choice:?}: {woken} {asked}");
+    }
+}
