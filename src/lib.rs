@@ -11,6 +11,7 @@ pub mod clock;
 pub mod daemon;
 pub mod endpoint;
 pub mod files;
+pub mod hpa;
 pub mod limits;
 pub mod observe;
 pub mod shard;

@@ -26,6 +26,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "clock", "endpoint", "files", "limits", "observe", "transfer", "wire",
         ],
     ),
+    // Map files of tftp-hpa: text and names only.
+    ("hpa", &["limits"]),
     ("client", &["cli", "clock", "limits", "transfer", "wire"]),
     (
         "daemon",
@@ -82,6 +84,7 @@ const UNSAFE: &[&str] = &[
     "src/shard/uring/",
     "tests/allocation/counting.rs",
     "tests/files/content.rs",
+    "tests/hpa/ere.rs",
     "tests/scarcity.rs",
     "tests/support/jail.rs",
     "tests/support/server.rs",

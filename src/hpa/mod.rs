@@ -1,0 +1,4 @@
+//! What it takes to stand in for tftp-hpa's in.tftpd: its map files and its command line.
+//! It never serves: it says how the server should.
+
+pub mod map;
