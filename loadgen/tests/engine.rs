@@ -10,7 +10,7 @@ use bootstorm::content::{self, Content, Source};
 use bootstorm::engine::{EnginePlan, Io, Load};
 use bootstorm::impair::Impairment;
 use bootstorm::result::RunResult;
-use bootstorm::scenario::{self, Acks, Patience};
+use bootstorm::scenario::{self, Acks, Ask, Farewell, Patience};
 use support::fake::{Fake, Fault};
 use support::server::{self, Server, bytes};
 use support::{habits, plan, run};
@@ -104,6 +104,38 @@ fn windows_and_content() {
 }
 
 #[test]
+fn options_are_mixed_by_weight() {
+    let case = Case::new(50_000);
+    let server = Server::start(case.root.path());
+    let mut plan = case.checked(plan(server.addr, 50, "file", habits(&[])));
+    plan.count = Some(400);
+    let ask = |name: &str, value: &str| Ask {
+        name: name.into(),
+        value: value.into(),
+    };
+    let window = vec![ask("blksize", "1024"), ask("windowsize", "8")];
+    let Load::Files { mix, .. } = &mut plan.load else {
+        unreachable!("a load of files");
+    };
+    *mix = vec![(window, 3.0), (Vec::new(), 1.0)];
+    let result = run(&plan);
+    assert_eq!(result.transfers.completed, 400);
+    let windows = result.granted.get("blksize=1024 windowsize=8").copied();
+    let plain = result.granted.get("none").copied();
+    assert_eq!(
+        windows.unwrap_or(0) + plain.unwrap_or(0),
+        400,
+        "{:?}",
+        result.granted
+    );
+    assert!(
+        (240..360).contains(&windows.unwrap_or(0)),
+        "{:?}",
+        result.granted
+    );
+}
+
+#[test]
 fn every_address_model_works() {
     let case = Case::new(5_000);
     let server = Server::start(case.root.path());
@@ -117,6 +149,48 @@ fn every_address_model_works() {
     let mut plan = case.checked(plan(v6.addr, 20, "file", habits(&OPTIONS)));
     plan.count = Some(60);
     assert_eq!(run(&plan).transfers.completed, 60, "IPv6");
+}
+
+#[test]
+fn hundreds_of_ports_work_with_both_backends() {
+    let case = Case::new(30_000);
+    let server = Server::start(case.root.path());
+    for io in backends() {
+        let mut plan = case.checked(plan(server.addr, 600, "file", habits(&OPTIONS)));
+        // One address: two sockets for each machine.
+        plan.source_net = Some("127.0.0.77/32".parse().expect("a network"));
+        plan.count = Some(1_800);
+        plan.io = io;
+        let result = run(&plan);
+        assert_eq!(result.transfers.completed, 1_800, "{io:?}");
+        assert_eq!(result.packets.bytes, 1_800 * 30_000, "{io:?}");
+    }
+}
+
+#[test]
+fn pxelinux_says_goodbye_behind_its_last_ack() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let patience = Some(Duration::from_secs(10));
+    socket.set_read_timeout(patience).expect("a timeout");
+    let mut habits = habits(&[]);
+    habits.farewell = Some(Farewell {
+        code: 0,
+        text: "No error, file close".into(),
+    });
+    let plan = plan(socket.local_addr().expect("an address"), 1, "f", habits);
+    let server = std::thread::spawn(move || {
+        let mut packet = [0; 600];
+        let (_, peer) = socket.recv_from(&mut packet).expect("a request");
+        socket.send_to(b"\0\x03\0\x01hi", peer).expect("sent");
+        [(); 2].map(|()| {
+            let (len, _) = socket.recv_from(&mut packet).expect("an answer");
+            packet[..len].to_vec()
+        })
+    });
+    assert_eq!(run(&plan).transfers.completed, 1);
+    let [ack, goodbye] = server.join().expect("the server ends");
+    assert_eq!(ack, b"\0\x04\0\x01");
+    assert_eq!(goodbye, b"\0\x05\0\0No error, file close\0");
 }
 
 #[test]

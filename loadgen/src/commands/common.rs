@@ -29,6 +29,11 @@ pub struct Common {
     #[arg(long, short = 'm', alias = "from", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub machines: u32,
 
+    /// The first machine's number. Parts of one farm on several hosts or processes: each machine is
+    /// who it is in the whole, with its own address, names and impairments
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=2_000_000_000))]
+    pub first_machine: u32,
+
     /// When machines start: closed (each again as soon as it is done), all-at-once, rate:R,
     /// poisson:R, ramp:FROM-TO/SECS, racks:SIZE/SECS, over:SECS, replay:FILE (a line for each
     /// start: seconds and optionally a file). Default: closed for run, all-at-once for boot
@@ -79,9 +84,10 @@ pub struct SourceArgs {
     #[arg(long, value_name = "CIDR")]
     pub source_net: Option<Cidr>,
 
-    /// Ports of each thread that consecutive transfers of a machine go round
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub sockets: u32,
+    /// Ports of each thread that consecutive transfers of a machine go round. Default: 4 for run, 16
+    /// for boot
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub sockets: Option<u32>,
 
     /// Where clients that broadcast send to. Default: 127.255.255.255 on loopback, else
     /// 255.255.255.255
@@ -205,6 +211,7 @@ impl Common {
         if let Some(arrival) = &self.arrival {
             plan.arrival = arrival.clone();
         }
+        plan.first_machine = self.first_machine;
         plan.count = self.count;
         plan.duration = self.duration;
         plan.warmup = self.warmup;
@@ -213,7 +220,7 @@ impl Common {
         plan.seed = self.impairment.seed;
         plan.impairment = self.impairment.impairment();
         plan.source_net = self.sources.source_net;
-        plan.sockets = self.sources.sockets;
+        plan.sockets = self.sources.sockets.unwrap_or(plan.sockets);
         let port = server.port();
         plan.broadcast = self.sources.broadcast.map(|ip| SocketAddr::new(ip, port));
         plan.cores = self.sources.cores.as_ref().map(|cores| cores.0.clone());

@@ -58,6 +58,11 @@ pub struct ClientArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = option)]
     option: Vec<Ask>,
 
+    /// Options for a part of the transfers, on top of the others: windowsize=16,blksize=1468 or
+    /// nothing; several are chosen from by weight
+    #[arg(long, value_name = "NAME=VALUE,...[:WEIGHT]", value_parser = choice)]
+    mix: Vec<(Vec<Ask>, f64)>,
+
     /// Fetch as netascii
     #[arg(long)]
     netascii: bool,
@@ -91,13 +96,35 @@ pub(super) fn load(
 ) -> Result<Load, String> {
     let mut habits = client.habits()?;
     habits.block_time += slow;
+    let mix = client.mix.iter().map(|(options, share)| {
+        let mut asked = habits.options.clone();
+        options.iter().for_each(|option| ask(&mut asked, option));
+        (asked, *share)
+    });
     Ok(Load::Files {
         files: files.to_vec(),
+        mix: mix.collect(),
         habits: Box::new(habits),
     })
 }
 
 impl ClientArgs {
+    /// The options that were asked for, in the order of the request.
+    fn options(&self) -> Vec<Ask> {
+        let windowsize = self.windowsize.filter(|&blocks| blocks > 1);
+        let said = [
+            ("tsize", self.tsize.then(|| "0".to_owned())),
+            ("blksize", self.blksize.map(|bytes| bytes.to_string())),
+            ("windowsize", windowsize.map(|blocks| blocks.to_string())),
+            ("timeout", self.timeout_option.map(|time| time.to_string())),
+        ];
+        let said = said.into_iter().filter_map(|(name, value)| {
+            let name = name.to_owned();
+            value.map(|value| Ask { name, value })
+        });
+        said.chain(self.option.iter().cloned()).collect()
+    }
+
     fn habits(&self) -> Result<Habits, String> {
         let mut habits = match &self.client {
             Some(name) => habits_of(name)?,
@@ -108,29 +135,8 @@ impl ClientArgs {
             },
         };
         habits.netascii |= self.netascii;
-        let mut ask = |name: &str, value: String| {
-            habits
-                .options
-                .retain(|ask| !ask.name.eq_ignore_ascii_case(name));
-            habits.options.push(Ask {
-                name: name.into(),
-                value,
-            });
-        };
-        if self.tsize {
-            ask("tsize", "0".into());
-        }
-        if let Some(bytes) = self.blksize {
-            ask("blksize", bytes.to_string());
-        }
-        if let Some(blocks) = self.windowsize.filter(|&blocks| blocks > 1) {
-            ask("windowsize", blocks.to_string());
-        }
-        if let Some(seconds) = self.timeout_option {
-            ask("timeout", seconds.to_string());
-        }
-        for option in &self.option {
-            ask(&option.name, option.value.clone());
+        for option in self.options() {
+            ask(&mut habits.options, &option);
         }
         if self.wait.is_some() || self.tries.is_some() {
             for patience in [&mut habits.request, &mut habits.data] {
@@ -145,6 +151,12 @@ impl ClientArgs {
     }
 }
 
+/// Asks for an option once, as it was said last.
+fn ask(options: &mut Vec<Ask>, option: &Ask) {
+    options.retain(|known| !known.name.eq_ignore_ascii_case(&option.name));
+    options.push(option.clone());
+}
+
 /// The habits with which a scenario's client fetches a whole file.
 fn habits_of(name: &str) -> Result<Habits, String> {
     let scenario = scenario::load(name)?;
@@ -154,6 +166,19 @@ fn habits_of(name: &str) -> Result<Habits, String> {
     let step = steps.iter().find(file).or_else(|| steps.iter().find(whole));
     step.map(|step| step.habits.clone())
         .ok_or_else(|| format!("the client of {name} never fetches a whole file"))
+}
+
+/// "windowsize=16,blksize=1468:3", "nothing:1".
+fn choice(text: &str) -> Result<(Vec<Ask>, f64), String> {
+    let (list, weight) = text.rsplit_once(':').unwrap_or((text, "1"));
+    let weight = weight.parse::<f64>().ok();
+    let weight = weight.filter(|weight| weight.is_finite() && *weight > 0.0);
+    let weight = weight.ok_or_else(|| format!("\"{text}\": the weight is no positive number"))?;
+    let options = match list {
+        "nothing" => Vec::new(),
+        list => list.split(',').map(option).collect::<Result<_, _>>()?,
+    };
+    Ok((options, weight))
 }
 
 pub(super) fn weighted(text: &str) -> Result<(String, f64), String> {

@@ -3,6 +3,7 @@
 
 mod document;
 mod hlog;
+mod limit;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -16,7 +17,7 @@ use super::worker::Report;
 use crate::machine::Nanos;
 use crate::measure::process::{Usage, Watch};
 use crate::measure::{Sample, Totals, clock};
-use crate::result::Interval;
+use crate::result::{Histogram, Interval};
 
 pub(super) use document::RunFacts;
 
@@ -63,9 +64,12 @@ impl<'a> Collector<'a> {
         plan: &'a EnginePlan,
         shared: &'a Shared,
         reports: Receiver<Report>,
+        unix_zero: f64,
     ) -> Result<Self, Error> {
         let threads = shared.threads as usize;
-        let log = plan.hlog.as_deref().map(IntervalLog::create).transpose();
+        let start = unix_zero + seconds(shared.measure_from - shared.zero);
+        let log = plan.hlog.as_deref();
+        let log = log.map(|path| IntervalLog::create(path, start)).transpose();
         Ok(Self {
             plan,
             shared,
@@ -169,6 +173,8 @@ impl<'a> Collector<'a> {
             active: now.active,
             first_byte_p99: p99(&open.sample.first_byte),
             block_p99: p99(&open.sample.block),
+            first_byte: Histogram::of(&open.sample.first_byte),
+            block: Histogram::of(&open.sample.block),
         };
         if let Some(log) = &mut self.log {
             log.write(&interval, &open.sample);

@@ -11,7 +11,7 @@ use crate::arrival::Arrival;
 use crate::content::Oracle;
 use crate::impair::Impairment;
 use crate::measure::process::Watch;
-use crate::scenario::{Habits, Scenario};
+use crate::scenario::{Ask, Habits, Scenario};
 use crate::sources::Cidr;
 
 /// How packets reach the kernel.
@@ -26,10 +26,12 @@ pub enum Io {
 /// What machines do: single files, or boots.
 #[derive(Debug, Clone)]
 pub enum Load {
-    /// Files by weight, all with the same habits.
+    /// Files by weight.
     Files {
         files: Vec<(String, f64)>,
         habits: Box<Habits>,
+        /// Options that stand in the place of the habits', by weight; none: everybody's are the same.
+        mix: Vec<(Vec<Ask>, f64)>,
     },
     /// Scenarios by weight.
     Boots(Vec<(Scenario, f64)>),
@@ -41,6 +43,8 @@ pub struct EnginePlan {
     pub server: SocketAddr,
     pub load: Load,
     pub machines: u32,
+    /// The first machine's number in the farm: who it is, its address and its chance follow.
+    pub first_machine: u32,
     pub arrival: Arrival,
     /// Files or boots altogether. Without it and without a duration each machine has one.
     pub count: Option<u64>,
@@ -79,10 +83,16 @@ impl EnginePlan {
             Load::Files { .. } => Arrival::Closed,
             Load::Boots(_) => Arrival::AllAtOnce,
         };
+        // A boot has many files; the answer to a request that was repeated may come late.
+        let sockets = match load {
+            Load::Files { .. } => 4,
+            Load::Boots(_) => 16,
+        };
         Self {
             server,
             load,
             machines,
+            first_machine: 0,
             arrival,
             count: None,
             duration: None,
@@ -92,7 +102,7 @@ impl EnginePlan {
             seed: 1,
             impairment: Impairment::default(),
             source_net: None,
-            sockets: 4,
+            sockets,
             broadcast: None,
             cores: None,
             threads: None,

@@ -11,7 +11,7 @@ use crate::content::Oracle;
 use crate::impair::{Chance, Impairment, Purpose};
 use crate::machine::{Identity, Nanos, Recipe};
 use crate::measure::clock;
-use crate::scenario::{Expect, Scenario, Step};
+use crate::scenario::{Ask, Expect, Scenario, Step};
 use crate::sources::{self, Sources};
 
 /// What one machine does at a start: a file, or a boot.
@@ -28,6 +28,8 @@ pub struct Shared {
     pub server: SocketAddr,
     pub broadcast: SocketAddr,
     pub sources: Sources,
+    /// The first machine's number in the farm.
+    first_machine: u32,
     pub machines: u32,
     pub threads: u32,
     pub jobs: Vec<Job>,
@@ -68,7 +70,13 @@ impl Shared {
             broadcast: plan
                 .broadcast
                 .unwrap_or_else(|| sources::broadcast_for(plan.server)),
-            sources: Sources::choose(plan.server.ip(), plan.source_net, plan.machines)?,
+            sources: Sources::choose(
+                plan.server.ip(),
+                plan.source_net,
+                plan.first_machine,
+                plan.machines,
+            )?,
+            first_machine: plan.first_machine,
             machines: plan.machines,
             threads,
             jobs,
@@ -121,16 +129,26 @@ impl Shared {
     pub fn job(&self, machine: u32, ordinal: u32, line: Option<usize>) -> usize {
         let listed = line.and_then(|line| self.lines.get(line).copied().flatten());
         listed.unwrap_or_else(|| {
-            let share = Chance::new(self.seed, machine, ordinal).unit(Purpose::File);
+            let share = self.chance(machine, ordinal).unit(Purpose::File);
             let job = self.jobs.iter().position(|job| share < job.share);
             job.unwrap_or(0)
         })
     }
 
+    /// Chance for one of a machine's transfers or jobs.
+    pub fn chance(&self, machine: u32, ordinal: u32) -> Chance {
+        Chance::new(self.seed, self.number(machine), ordinal)
+    }
+
+    /// A machine's number in the farm, of which this process may have a part.
+    const fn number(&self, machine: u32) -> u32 {
+        self.first_machine.wrapping_add(machine)
+    }
+
     pub fn identity(&self, machine: u32) -> Identity {
         let address = self.sources.address(machine);
         Identity {
-            number: machine,
+            number: self.number(machine),
             address: address.unwrap_or(IpAddr::V4([127, 0, 0, 1].into())),
         }
     }
@@ -159,10 +177,10 @@ impl Shared {
 fn jobs(plan: &EnginePlan) -> (Vec<Job>, Vec<Option<usize>>) {
     let mut weighted = match &plan.load {
         Load::Boots(scenarios) => scenarios.clone(),
-        Load::Files { files, .. } => {
+        Load::Files { files, mix, .. } => {
             let files = files.iter();
             files
-                .map(|(file, weight)| (single(plan, file), *weight))
+                .flat_map(|(file, weight)| mixed(single(plan, file), *weight, mix))
                 .collect()
         }
     };
@@ -200,6 +218,21 @@ fn in_order(weighted: &[(Scenario, f64)]) -> Vec<Job> {
         job
     };
     weighted.iter().map(job).collect()
+}
+
+/// A file's scenario, once for each choice of options.
+fn mixed(file: Scenario, weight: f64, mix: &[(Vec<Ask>, f64)]) -> Vec<(Scenario, f64)> {
+    if mix.is_empty() {
+        return vec![(file, weight)];
+    }
+    let choices = mix.iter().map(|(options, share)| {
+        let mut choice = file.clone();
+        for step in &mut choice.steps {
+            step.habits.options.clone_from(options);
+        }
+        (choice, weight * share)
+    });
+    choices.collect()
 }
 
 /// One file as a scenario of one step.

@@ -43,7 +43,7 @@ pub(super) fn run(plan: &EnginePlan, watcher: Watcher<'_>) -> Result<RunResult, 
     }
     let cores = cores(plan);
     let threads = cores.len().min(plan.machines as usize).max(1);
-    let (zero, unix_zero) = zero(plan);
+    let (zero, unix_zero) = zero(plan)?;
     let stop = watcher.stop;
     let shared = Shared::new(plan, zero, threads as u32, stop).map_err(Error::Plan)?;
     (watcher.outlook)(&outlook(plan, &shared));
@@ -53,7 +53,7 @@ pub(super) fn run(plan: &EnginePlan, watcher: Watcher<'_>) -> Result<RunResult, 
         largest: shared.largest_packet(),
     };
     let (reports, received) = mpsc::channel();
-    let mut collector = Collector::new(plan, &shared, received)?;
+    let mut collector = Collector::new(plan, &shared, received, unix_zero)?;
     let finished: Vec<(Finished, &str)> = thread::scope(|scope| {
         let mut handles = Vec::new();
         for thread in 0..shared.threads {
@@ -129,15 +129,20 @@ fn open_link(
 }
 
 /// The first start, on the monotonic clock and as Unix time.
-fn zero(plan: &EnginePlan) -> (Nanos, f64) {
+fn zero(plan: &EnginePlan) -> Result<(Nanos, f64), Error> {
     let (now, unix) = (clock::now(), clock::unix());
     // Sockets by the thousand take a while.
     let ahead = PREPARATION + Nanos::from(plan.machines) * 20_000;
     let ahead = match plan.start_at {
         Some(at) if at > unix => ((at - unix) * 1e9) as Nanos,
-        _ => ahead,
+        Some(at) => {
+            // Whoever aligns hosts must not be given runs that are not aligned.
+            let late = format!("--start-at: this moment was {:.1} s ago", unix - at);
+            return Err(Error::Plan(late));
+        }
+        None => ahead,
     };
-    (now + ahead, unix + ahead as f64 / 1e9)
+    Ok((now + ahead, unix + ahead as f64 / 1e9))
 }
 
 /// The core of each thread; none: wherever the system puts it.

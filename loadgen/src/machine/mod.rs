@@ -29,6 +29,8 @@ pub enum Say {
     Ack(u16),
     /// ERROR to the server: the client stops. The text is the recipe's, or none.
     Error(u16),
+    /// The ERROR of the recipe behind a last ACK.
+    Farewell,
     /// ERROR 5 to a port that the client does not talk to (RFC 1350, section 4).
     UnknownTransfer,
 }

@@ -18,6 +18,10 @@ pub struct Recipe {
     pub restarts: u32,
     pub(super) asked: Asked,
     pub(super) block_time: u64,
+    /// The whole transfer may take so long, in nanoseconds.
+    pub(super) limit: Option<u64>,
+    /// How far a slow client may be behind before its ACKs wait, in nanoseconds.
+    pub(super) queue_time: u64,
 }
 
 /// The options of the request, for comparison with what is granted.
@@ -42,6 +46,9 @@ impl Recipe {
             restarts: step.restarts,
             asked: Asked::of(&step.habits),
             block_time: nanos(step.habits.block_time),
+            limit: step.habits.limit.map(nanos),
+            queue_time: nanos(step.habits.block_time)
+                .saturating_mul(u64::from(step.habits.queue.saturating_sub(1))),
         }
     }
 

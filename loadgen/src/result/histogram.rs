@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram as Hdr;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
 use super::Histogram;
 
@@ -15,9 +15,6 @@ impl Histogram {
         if recorded.is_empty() {
             return Self::default();
         }
-        let mut bytes = Vec::new();
-        // Writing to memory does not fail.
-        let _ = V2Serializer::new().serialize(recorded, &mut bytes);
         let at = |quantile| recorded.value_at_quantile(quantile);
         Self {
             count: recorded.len(),
@@ -28,7 +25,7 @@ impl Histogram {
             p99: at(0.99),
             p999: at(0.999),
             max: recorded.max(),
-            v2: STANDARD.encode(bytes),
+            v2: encoded(recorded),
         }
     }
 
@@ -71,6 +68,14 @@ impl Histogram {
             (Some(one), Some(other)) => Ok(Self::of(&sum(one, &other)?)),
         }
     }
+}
+
+/// HdrHistogram V2, compressed, in base64: what its tools read and its interval logs hold.
+pub fn encoded(recorded: &Hdr<u64>) -> String {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = V2DeflateSerializer::new().serialize(recorded, &mut bytes);
+    STANDARD.encode(bytes)
 }
 
 /// The decoded form has the size that its values needed: the sum grows where it must.

@@ -10,28 +10,31 @@ pub struct Shifted<'a> {
 }
 
 /// All on a grid as wide as the widest interval, so that none is torn.
-pub fn merged(runs: &[Shifted<'_>]) -> Vec<Interval> {
+///
+/// # Errors
+/// When a distribution cannot be read.
+pub fn merged(runs: &[Shifted<'_>]) -> Result<Vec<Interval>, String> {
     let all = || runs.iter().flat_map(|run| run.intervals);
     // The last interval of a run is shorter than the others; the widest is the plan's.
     let width = all().map(|interval| interval.seconds).fold(0.0, f64::max);
     if width <= 0.0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut grid: Vec<Interval> = Vec::new();
     for run in runs {
-        for (slot, interval) in on_grid(run, width) {
+        for (slot, interval) in on_grid(run, width)? {
             while grid.len() <= slot {
                 grid.push(empty(grid.len(), width));
             }
-            add(&mut grid[slot], &interval);
+            add(&mut grid[slot], &interval)?;
         }
     }
-    grid
+    Ok(grid)
 }
 
 /// One run's intervals by place on the grid. Where two fall together, those under way are the
 /// later one's: they are a state, not a count.
-fn on_grid(run: &Shifted<'_>, width: f64) -> Vec<(usize, Interval)> {
+fn on_grid(run: &Shifted<'_>, width: f64) -> Result<Vec<(usize, Interval)>, String> {
     let mut out: Vec<(usize, Interval)> = Vec::new();
     for interval in run.intervals {
         let middle = interval.start + run.by + interval.seconds / 2.0;
@@ -39,12 +42,12 @@ fn on_grid(run: &Shifted<'_>, width: f64) -> Vec<(usize, Interval)> {
         match out.last_mut() {
             Some((last, together)) if *last == slot => {
                 together.active = 0;
-                add(together, interval);
+                add(together, interval)?;
             }
             _ => out.push((slot, interval.clone())),
         }
     }
-    out
+    Ok(out)
 }
 
 #[expect(
@@ -65,17 +68,35 @@ fn empty(slot: usize, width: f64) -> Interval {
     }
 }
 
-/// Percentiles of parts do not add up to one of the whole: the highest is kept, which is an upper
-/// bound.
-fn add(sum: &mut Interval, part: &Interval) {
+fn add(sum: &mut Interval, part: &Interval) -> Result<(), String> {
     sum.begun += part.begun;
     sum.completed += part.completed;
     sum.failed += part.failed;
     sum.blocks += part.blocks;
     sum.bytes += part.bytes;
     sum.active += part.active;
-    sum.first_byte_p99 = sum.first_byte_p99.max(part.first_byte_p99);
-    sum.block_p99 = sum.block_p99.max(part.block_p99);
+    let latencies = [
+        (
+            &mut sum.first_byte_p99,
+            &mut sum.first_byte,
+            part.first_byte_p99,
+            &part.first_byte,
+        ),
+        (
+            &mut sum.block_p99,
+            &mut sum.block,
+            part.block_p99,
+            &part.block,
+        ),
+    ];
+    for (p99, sum, part_p99, part) in latencies {
+        let known = (*p99 == 0 || sum.count > 0) && (part_p99 == 0 || part.count > 0);
+        *sum = sum.merged(part)?;
+        // Percentiles of parts do not add up to one of the whole. Documents of older versions have
+        // nothing else: then the highest is kept, which is an upper bound.
+        *p99 = if known { sum.p99 } else { (*p99).max(part_p99) };
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -105,7 +126,8 @@ mod tests {
                 intervals: &second,
                 by: 2.1,
             },
-        ]);
+        ])
+        .expect("readable");
         let bytes: Vec<u64> = both.iter().map(|interval| interval.bytes).collect();
         assert_eq!(bytes, [10, 20, 100, 200]);
         assert_eq!(both[3].start, 3.0);
@@ -126,10 +148,41 @@ mod tests {
                 intervals: &coarse,
                 by: 0.0,
             },
-        ]);
+        ])
+        .expect("readable");
         assert_eq!(both.len(), 10);
         assert_eq!(both.iter().map(|interval| interval.bytes).sum::<u64>(), 220);
         assert_eq!(both[0].active, 7);
         assert_eq!(both[1].active, 3);
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_whole() {
+        use crate::result::sample::millis;
+        let of = |values: std::ops::Range<u64>| {
+            let block = millis(values);
+            Interval {
+                seconds: 1.0,
+                block_p99: block.p99,
+                block,
+                ..Interval::default()
+            }
+        };
+        let (fast, slow, all) = (of(1..900), of(900..1000), of(1..1000));
+        let shifted = |intervals| Shifted { intervals, by: 0.0 };
+        let parts = [[fast.clone()], [slow.clone()]];
+        let both = merged(&[shifted(&parts[0]), shifted(&parts[1])]).expect("readable");
+        assert_eq!(
+            (both[0].block_p99, &both[0].block),
+            (all.block_p99, &all.block)
+        );
+        assert!(both[0].block_p99 < slow.block_p99);
+        // An older version's document: the bound is all that can be said.
+        let older = [Interval {
+            block: crate::result::Histogram::default(),
+            ..fast
+        }];
+        let both = merged(&[shifted(&older), shifted(&parts[1])]).expect("readable");
+        assert_eq!(both[0].block_p99, slow.block_p99);
     }
 }

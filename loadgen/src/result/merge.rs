@@ -36,7 +36,7 @@ pub fn merge(results: &[RunResult]) -> Result<RunResult, String> {
                 by: result.started_at - start,
             })
             .collect::<Vec<_>>(),
-    );
+    )?;
     sum.objectives = slo::judge_again(&sum)?;
     Ok(sum)
 }
@@ -136,7 +136,16 @@ fn add_packets(sum: &mut Packets, part: &Packets) {
     sum.acks_repeated += part.acks_repeated;
     sum.strangers += part.strangers;
     add_map(&mut sum.impaired, &part.impaired);
-    join(&mut sum.impairment_trace, &part.impairment_trace);
+    add_trace(&mut sum.impairment_trace, &part.impairment_trace);
+}
+
+/// A trace is a sum over all decisions, whoever made them.
+fn add_trace(sum: &mut String, part: &str) {
+    let number = |text: &str| u64::from_str_radix(text, 16).ok();
+    match (number(sum), number(part)) {
+        (Some(one), Some(other)) => *sum = format!("{:016x}", one.wrapping_add(other)),
+        _ => join(sum, part),
+    }
 }
 
 fn add_latency(sum: &mut Latency, part: &Latency) -> Result<(), String> {

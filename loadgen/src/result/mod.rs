@@ -12,6 +12,7 @@ pub mod sample;
 mod shape;
 mod store;
 
+pub use histogram::encoded;
 pub use merge::{gather, merge};
 pub use shape::*;
 pub use store::{read, schema, write};

@@ -57,6 +57,7 @@ pub fn storm(machines: u64, started_at: f64) -> RunResult {
             command: "boot".into(),
             load: "pxelinux".into(),
             machines,
+            first_machine: 0,
             arrival: "all at once".into(),
             seed: 7,
             impairment: "loss 1% in, 1% out".into(),

@@ -50,6 +50,9 @@ pub struct Plan {
     /// Name of the scenario, or the files with their weights.
     pub load: String,
     pub machines: u64,
+    /// Number of the first of them in the farm.
+    #[serde(default)]
+    pub first_machine: u64,
     /// "closed", "all at once", "poisson 200/s", and so on.
     pub arrival: String,
     /// The impairment's seed; with it a run's impairments can be repeated.
@@ -150,7 +153,8 @@ pub struct Packets {
     pub strangers: u64,
     /// Taken away, doubled, held back or put out of order on purpose.
     pub impaired: BTreeMap<String, u64>,
-    /// Hash over all impairment decisions: equal seeds and equal traffic give equal hashes.
+    /// Sum of hashes over all impairment decisions: equal seeds and equal traffic give equal sums,
+    /// and those of a farm's parts add up to the whole's.
     pub impairment_trace: String,
 }
 
@@ -181,7 +185,8 @@ pub struct Histogram {
     pub p99: u64,
     pub p999: u64,
     pub max: u64,
-    /// HdrHistogram V2 with DEFLATE left out, in base64; empty when nothing was recorded.
+    /// HdrHistogram V2, compressed (as in its interval logs), in base64; empty when nothing was
+    /// recorded.
     pub v2: String,
 }
 
@@ -200,6 +205,11 @@ pub struct Interval {
     pub active: u64,
     pub first_byte_p99: u64,
     pub block_p99: u64,
+    /// The distributions behind these percentiles, so that merged intervals are exact.
+    #[serde(default)]
+    pub first_byte: Histogram,
+    #[serde(default)]
+    pub block: Histogram,
 }
 
 /// The server's process, where `--server-pid` named it.

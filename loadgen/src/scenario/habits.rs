@@ -23,6 +23,12 @@ pub struct Habits {
     pub data: Patience,
     /// Time that the client takes for each block before it acknowledges (a slow client).
     pub block_time: Duration,
+    /// The whole transfer may take so long (Raspberry Pi: 30 s for each file).
+    pub limit: Option<Duration>,
+    /// Blocks that a slow client takes in before its ACKs wait for it (GRUB: 50).
+    pub queue: u32,
+    /// An ERROR behind the last ACK, for want of another way to say that it is done (PXELINUX).
+    pub farewell: Option<Farewell>,
     /// An OACK with options that were not asked, or with larger values, ends the transfer with
     /// this ERROR code; none: it is tolerated.
     pub strict_oack: Option<u16>,
@@ -36,6 +42,13 @@ pub struct Ask {
     pub value: String,
 }
 
+/// Last words: an ERROR's code and text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farewell {
+    pub code: u16,
+    pub text: String,
+}
+
 /// When a client acknowledges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Acks {
@@ -45,6 +58,12 @@ pub enum Acks {
     Every,
     /// Like `Window`, but for each packet out of order the last block in order again (EDK2).
     EveryGap,
+    /// Like `Window`, but never for a block that came before: who lost that ACK waits (U-Boot).
+    Gap,
+    /// New blocks; those that came before with their own number; none ahead of a gap (GRUB).
+    Received,
+    /// New blocks only (busybox).
+    New,
 }
 
 /// When a client has had enough.
@@ -102,6 +121,9 @@ impl Default for Habits {
             request: second,
             data: second,
             block_time: Duration::ZERO,
+            limit: None,
+            queue: 1,
+            farewell: None,
             strict_oack: None,
             numbers: Numbers::ToZero,
         }

@@ -6,7 +6,7 @@ mod placeholder;
 mod reader;
 mod shipped;
 
-pub use habits::{Acks, Ask, Habits, Numbers, Patience, Stop};
+pub use habits::{Acks, Ask, Farewell, Habits, Numbers, Patience, Stop};
 pub use reader::{parse_duration, read};
 pub use shipped::{SHIPPED, load, text_of};
 

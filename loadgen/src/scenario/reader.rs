@@ -9,11 +9,11 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::placeholder::{PLACEHOLDERS, unknown_placeholder};
-use super::{Ask, Expect, Habits, Patience, Scenario, Step};
+use super::{Ask, Expect, Farewell, Habits, Patience, Scenario, Step};
 use crate::limits;
 use crate::nearest::nearest;
 pub use tables::parse_duration;
-use tables::{ClientTable, ExpectTable, FileTable, Mode, PatienceTable, StepTable};
+use tables::{ClientTable, ExpectTable, FarewellTable, FileTable, Mode, PatienceTable, StepTable};
 
 /// What is wrong, and where in the text.
 struct Wrong {
@@ -131,7 +131,12 @@ fn apply(table: &ClientTable, habits: &mut Habits) -> Checked<()> {
     set(&mut habits.request, table.request.map(patience));
     set(&mut habits.data, table.data.map(patience));
     set(&mut habits.block_time, table.block_time);
+    set(&mut habits.queue, table.queue.map(|blocks| blocks.max(1)));
+    if let Some(FarewellTable { code, text }) = table.farewell.clone() {
+        habits.farewell = Some(Farewell { code, text });
+    }
     set(&mut habits.numbers, table.numbers.map(Into::into));
+    habits.limit = table.limit.or(habits.limit);
     habits.strict_oack = table.strict_oack.or(habits.strict_oack);
     Ok(())
 }

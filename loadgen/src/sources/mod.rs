@@ -28,15 +28,23 @@ pub struct Range {
     first: u128,
     /// How far behind the first one stands the address that is left out: the server's.
     hole: Option<u128>,
+    /// Machines before ours, which another process speaks for.
+    before: u32,
     count: u32,
 }
 
 impl Sources {
-    /// Addresses for so many machines that talk to this server.
+    /// Addresses for so many machines that talk to this server, behind those of the first `before`
+    /// machines of the farm.
     ///
     /// # Errors
     /// When the network is too small or of another family.
-    pub fn choose(server: IpAddr, net: Option<Cidr>, machines: u32) -> Result<Self, String> {
+    pub fn choose(
+        server: IpAddr,
+        net: Option<Cidr>,
+        before: u32,
+        machines: u32,
+    ) -> Result<Self, String> {
         let server = server.to_canonical();
         let (first, last) = match net {
             Some(net) if net.is_one_address() => return Ok(Self::Ports(Some(net.network()))),
@@ -49,10 +57,11 @@ impl Sources {
             }
             None => return Ok(Self::Ports(None)),
         };
-        let range = Range::new(first, last, server, machines);
-        range
-            .map(Self::Addresses)
-            .ok_or_else(|| format!("--source-net has too few addresses for {machines} machines"))
+        let range = Range::new(first, last, server, before, machines);
+        range.map(Self::Addresses).ok_or_else(|| {
+            let farm = u64::from(before) + u64::from(machines);
+            format!("--source-net has too few addresses for {farm} machines")
+        })
     }
 
     /// The address of a machine, where it has one of its own.
@@ -79,20 +88,21 @@ impl fmt::Display for Sources {
 }
 
 impl Range {
-    fn new(first: IpAddr, last: IpAddr, server: IpAddr, count: u32) -> Option<Self> {
+    fn new(first: IpAddr, last: IpAddr, server: IpAddr, before: u32, count: u32) -> Option<Self> {
         let behind = |address| number(address).checked_sub(number(first));
         let hole = behind(server).filter(|&at| at <= number(last) - number(first));
         let room = number(last) - number(first) + 1 - u128::from(hole.is_some());
-        (u128::from(count) <= room).then_some(Self {
+        (u128::from(before) + u128::from(count) <= room).then_some(Self {
             v6: first.is_ipv6(),
             first: number(first),
             hole,
+            before,
             count,
         })
     }
 
     fn address(&self, machine: u32) -> IpAddr {
-        let at = u128::from(machine);
+        let at = u128::from(self.before) + u128::from(machine);
         let skip = self.hole.is_some_and(|hole| at >= hole);
         let number = self.first + at + u128::from(skip);
         if self.v6 {
@@ -110,6 +120,7 @@ impl Range {
             Some(hole) if at > hole => at - 1,
             _ => at,
         };
+        let at = at.checked_sub(u128::from(self.before))?;
         u32::try_from(at).ok().filter(|&at| at < self.count)
     }
 }
@@ -142,7 +153,7 @@ mod tests {
 
     fn choose(server: &str, net: Option<&str>, machines: u32) -> Result<Sources, String> {
         let net = net.map(|net| net.parse().expect("a network"));
-        Sources::choose(server.parse().expect("an address"), net, machines)
+        Sources::choose(server.parse().expect("an address"), net, 0, machines)
     }
 
     fn range(sources: Sources) -> Range {
@@ -175,6 +186,21 @@ mod tests {
         let range = range(choose("127.0.0.1", None, 100_000).expect("room"));
         assert_eq!(range.address(0).to_string(), "127.16.0.1");
         assert_eq!(range.machine(range.address(99_999)), Some(99_999));
+    }
+
+    #[test]
+    fn parts_of_a_farm_have_the_addresses_that_they_have_in_the_whole() {
+        let server: IpAddr = [10, 0, 0, 3].into();
+        let net = Some("10.0.0.0/24".parse().expect("a network"));
+        let part =
+            |before, count| range(Sources::choose(server, net, before, count).expect("room"));
+        let (whole, second) = (part(0, 250), part(1, 249));
+        for machine in 0..249 {
+            assert_eq!(second.address(machine), whole.address(machine + 1));
+            assert_eq!(second.machine(second.address(machine)), Some(machine));
+        }
+        assert_eq!(second.machine(whole.address(0)), None);
+        assert!(Sources::choose(server, net, 250, 4).is_err());
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn plan(server: SocketAddr, machines: u32, file: &str, habits: Habits) -> En
     let load = Load::Files {
         files: vec![(file.into(), 1.0)],
         habits: Box::new(habits),
+        mix: Vec::new(),
     };
     EnginePlan {
         threads: Some(2),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Collector, seconds};
+use super::{Collector, limit, seconds};
 use crate::engine::Error;
 use crate::engine::worker::{Conduct, Finished};
 use crate::impair::Impaired;
@@ -16,14 +16,8 @@ use crate::result::{
 
 /// Points of a completion curve.
 const CURVE: usize = 2_000;
-/// A thread that had something to do for a larger share of its time was at its limit.
-const BUSY: f64 = 0.97;
 /// A server thread that used so much of the time was at its own limit.
 const SERVER_BUSY: f64 = 0.95;
-/// Lateness (p99) that spoils figures.
-const LATE: u64 = 5_000_000;
-/// Runs that are shorter show nothing about a limit.
-const SHORTEST: Nanos = 200_000_000;
 
 /// What only the start knows.
 pub(in crate::engine) struct RunFacts {
@@ -91,6 +85,7 @@ impl Collector<'_> {
             command: plan.load.command().into(),
             load: plan.load.to_string(),
             machines: plan.machines.into(),
+            first_machine: plan.first_machine.into(),
             arrival: plan.arrival.to_string(),
             seed: plan.seed,
             impairment: plan.impairment.to_string(),
@@ -116,37 +111,12 @@ impl Collector<'_> {
         }
     }
 
-    /// The generator was the limit when a thread never had to wait, and its own lateness is what
-    /// the figures mostly show: far too late in itself, or most of a block's round trip. Not so
-    /// when the server is watched and had no rest either.
     fn saturated(&self, busiest: &Conduct) -> Option<String> {
-        let (lateness, block) = (&self.overall.lateness, &self.overall.block);
-        if busiest.busy() <= BUSY || busiest.wall < SHORTEST || lateness.is_empty() {
-            return None;
-        }
         // Nobody could have driven it further.
         if self.server_at_limit(busiest.wall) {
             return None;
         }
-        let late = lateness.value_at_quantile(0.99);
-        let dominates = !block.is_empty() && lateness.mean() * 2.0 > block.mean();
-        if late <= LATE && !dominates {
-            return None;
-        }
-        let stolen = busiest.taken_away();
-        let stolen = if stolen > 0.05 {
-            format!(
-                "; other programs or the hypervisor took {:.0} % of its time",
-                stolen * 100.0
-            )
-        } else {
-            String::new()
-        };
-        Some(format!(
-            "its busiest thread was busy for {:.1} % of the time and up to {:.1} ms late (p99){stolen}",
-            busiest.busy() * 100.0,
-            late as f64 / 1e6
-        ))
+        limit::reached(busiest, &self.overall.lateness, &self.overall.block)
     }
 
     /// A thread of the watched server had no rest.

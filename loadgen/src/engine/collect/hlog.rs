@@ -5,27 +5,23 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2Serializer};
 
-use crate::measure::{Sample, clock};
-use crate::result::Interval;
+use crate::measure::Sample;
+use crate::result::{Interval, encoded};
 
 pub(super) struct IntervalLog {
     file: BufWriter<File>,
 }
 
 impl IntervalLog {
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    /// Times in the log count from `start`, a Unix time.
+    pub(super) fn create(path: &Path, start: f64) -> io::Result<Self> {
         let mut file = BufWriter::new(File::create(path)?);
         writeln!(file, "#[Histogram log format version 1.3]")?;
-        writeln!(
-            file,
-            "#[StartTime: {:.3} (seconds since epoch)]",
-            clock::unix()
-        )?;
+        writeln!(file, "#[StartTime: {start:.3} (seconds since epoch)]")?;
+        // The intervals' times count from here.
+        writeln!(file, "#[BaseTime: {start:.3} (seconds since epoch)]")?;
         writeln!(
             file,
             "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\""
@@ -51,16 +47,13 @@ impl IntervalLog {
     }
 
     fn line(&mut self, tag: &str, interval: &Interval, values: &Histogram<u64>) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        let encoded = V2Serializer::new().serialize(values, &mut bytes);
-        encoded.map_err(io::Error::other)?;
         writeln!(
             self.file,
             "Tag={tag},{:.3},{:.3},{:.3},{}",
             interval.start,
             interval.seconds,
             values.max() as f64 / 1e6,
-            STANDARD.encode(bytes)
+            encoded(values)
         )
     }
 }

@@ -4,7 +4,7 @@
 use super::{Body, Crew};
 use crate::arrival::Arrival;
 use crate::engine::shared::Job;
-use crate::impair::{Chance, Weather};
+use crate::impair::Weather;
 use crate::machine::{Boot, Download, End, Granted, Nanos, Next, Recipe, Say, Tally};
 
 impl Crew<'_> {
@@ -94,7 +94,7 @@ impl Crew<'_> {
         place.step_at = None;
         place.transfer_from = from;
         place.weather = Weather::default();
-        let chance = Chance::new(self.shared.seed, machine, place.transfers);
+        let chance = self.shared.chance(machine, place.transfers);
         if let Some(blocks) = self.shared.impairment.vanishes_after(chance) {
             download.vanish_after(blocks);
         }
@@ -147,6 +147,7 @@ impl Crew<'_> {
         let scene = scene(shared, recipe, self.now, &mut self.recorder.totals.tally);
         let past = download.past(&scene).map(|past| (place.lane, past));
         place.remember(download.peer());
+        place.vanished |= end == End::Vanished;
         let before = std::mem::replace(&mut place.past, past);
         if let Some((lane, _)) = before.filter(|(lane, _)| *lane != place.lane) {
             self.lanes.give_back(lane);

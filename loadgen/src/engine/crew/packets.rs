@@ -10,7 +10,7 @@ use super::jobs::{recipe_of, scene};
 use super::{Body, Crew, Outgoing};
 use crate::engine::held::HeldPacket;
 use crate::engine::link::{Datagram, Lane, Route};
-use crate::impair::{Chance, Direction, Fate};
+use crate::impair::{Direction, Fate};
 use crate::machine::{End, Inbound, Recipe, Say};
 use crate::sources::Sources;
 
@@ -130,6 +130,10 @@ impl Crew<'_> {
             self.say(seat, recipe, reaction.say, Some(inbound.from));
         }
         if let Some(end) = reaction.end {
+            let served = matches!(reaction.say, Say::Ack(_));
+            if served && recipe.habits.farewell.is_some() {
+                self.say(seat, recipe, Say::Farewell, Some(inbound.from));
+            }
             if let End::Refused(code) = end {
                 self.note_error(code, inbound.bytes);
             }
@@ -145,7 +149,7 @@ impl Crew<'_> {
         let Some((_, past)) = past.filter(|(at, past)| *at == lane && past.is_from(inbound.from))
         else {
             self.recorder.totals.tally.strangers += 1;
-            return;
+            return self.unwanted(seat, lane, inbound);
         };
         let Say::Ack(block) = past.handle(self.now, inbound.bytes) else {
             return;
@@ -155,6 +159,26 @@ impl Crew<'_> {
         tally.acks_repeated += 1;
         let route = self.route(seat, lane, inbound.from);
         self.dispatch(seat, route, Body::Small(ack(block)));
+    }
+
+    /// Nobody listens on this port any more: the server must hear of it, or an answer to a repeated
+    /// request would still be on its way when the machine uses the port again. Real machines send
+    /// ICMP, which sockets that stay open do not.
+    fn unwanted(&mut self, seat: u32, lane: Lane, inbound: Inbound<'_>) {
+        let vanished = self
+            .seats
+            .get(seat as usize)
+            .is_some_and(|seat| seat.vanished);
+        if !vanished
+            && matches!(
+                decode(inbound.bytes),
+                Ok(Packet::Data { .. } | Packet::Oack(_))
+            )
+        {
+            let route = self.route(seat, lane, inbound.from);
+            let body = self.error_body(5, "unknown transfer ID");
+            self.dispatch(seat, route, body);
+        }
     }
 
     fn note_error(&mut self, code: u16, bytes: &[u8]) {
@@ -174,6 +198,10 @@ impl Crew<'_> {
                 self.text_body(|text| recipe.encode(&name, text))
             }
             Say::Error(code) => self.error_body(code, recipe.parting_words()),
+            Say::Farewell => match &recipe.habits.farewell {
+                Some(words) => self.error_body(words.code, &words.text),
+                None => return,
+            },
             Say::UnknownTransfer => self.error_body(5, "unknown transfer ID"),
         };
         let broadcast = recipe.habits.broadcast && matches!(say, Say::Request | Say::Ack(_));
@@ -241,7 +269,7 @@ impl Crew<'_> {
         let Some(place) = self.seats.get_mut(seat as usize) else {
             return Fate::default();
         };
-        let chance = Chance::new(self.shared.seed, machine, place.transfers);
+        let chance = self.shared.chance(machine, place.transfers);
         let fate = self
             .shared
             .impairment

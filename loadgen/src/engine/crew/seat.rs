@@ -8,7 +8,7 @@ use crate::impair::Weather;
 use crate::machine::{Boot, Download, Nanos, Past};
 
 /// Transfers that a machine remembers the ports of.
-const RECENT: usize = 8;
+const RECENT: usize = 16;
 
 pub(super) struct Seat {
     pub(super) download: Option<Download>,
@@ -30,6 +30,8 @@ pub(super) struct Seat {
     /// Jobs and transfers begun so far.
     pub(super) jobs: u32,
     pub(super) transfers: u32,
+    /// It lost power once: what was under way then is not answered, by whomever it is now.
+    pub(super) vanished: bool,
     /// The job began after the warm-up.
     pub(super) counted: bool,
     /// The earliest entry in the timers.
@@ -51,6 +53,7 @@ impl Seat {
             step_at: None,
             jobs: 0,
             transfers: 0,
+            vanished: false,
             counted: false,
             armed: Nanos::MAX,
         }

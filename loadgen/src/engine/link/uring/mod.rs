@@ -1,15 +1,15 @@
 //! The io_uring backend: a multishot receive for each socket, sends and waiting in one call.
-//! It never has more than a few sockets: machines with ports of their own use epoll.
+//! It never looks through its sockets: completions say which one has something.
 
 mod buffers;
-mod port;
+mod pool;
 
 use std::io;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, opcode, squeue};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
-use self::port::Port;
+use self::pool::Pool;
 use super::control::{self, Control};
 use super::name::Name;
 use super::outbox::SEND_BYTES;
@@ -22,8 +22,6 @@ const SENDS: usize = 256;
 const COMPLETIONS: u32 = 4096;
 /// Completions in one turn, so that deadlines are looked at between them.
 const TURN: usize = 512;
-/// More sockets than this would need too many buffers.
-const SOCKETS: usize = 64;
 /// Marks a send's completion; those of receives carry their lane.
 const SEND: u64 = 1 << 32;
 
@@ -39,7 +37,9 @@ struct Message {
 pub struct Uring {
     // The ring is closed before what its receives write to is given up.
     ring: IoUring,
-    ports: Vec<Port>,
+    pool: Pool,
+    /// Sockets of which the receive has not begun or has ended.
+    silent: Vec<Lane>,
     messages: Box<[Message]>,
     waiting: usize,
     sockets: Sockets,
@@ -49,9 +49,6 @@ impl Uring {
     /// # Errors
     /// With the step that the kernel refused.
     pub fn new(sockets: Sockets, reading: Reading) -> Result<Self, String> {
-        if sockets.len() > SOCKETS {
-            return Err("each machine has a port of its own".into());
-        }
         let refused = |step: &'static str| move |error: io::Error| format!("{step}: {error}");
         let ring = IoUring::builder()
             .setup_single_issuer()
@@ -60,22 +57,19 @@ impl Uring {
             .setup_cqsize(COMPLETIONS)
             .build(SENDS as u32 * 2)
             .map_err(refused("io_uring_setup"))?;
-        let mut ports = Vec::new();
-        for group in 0..sockets.len() as u16 {
-            let port = Port::new(reading).map_err(refused("receive buffers"))?;
-            // SAFETY: the ports stand beside the ring, which is dropped first.
-            let registered = unsafe { port.register(&ring, group) };
-            registered.map_err(refused("receive buffers"))?;
-            ports.push(port);
-        }
+        let pool = Pool::new(reading).map_err(refused("receive buffers"))?;
+        // SAFETY: the pool stands beside the ring, which is dropped first.
+        let registered = unsafe { pool.register(&ring) };
+        registered.map_err(refused("receive buffers"))?;
         let mut link = Self {
             ring,
-            ports,
+            pool,
+            silent: (0..sockets.len() as Lane).collect(),
             messages: (0..SENDS).map(|_| Message::new()).collect(),
             waiting: 0,
             sockets,
         };
-        link.arm();
+        link.arm().map_err(refused("io_uring_enter"))?;
         link.enter(0, None).map_err(refused("io_uring_enter"))?;
         link.probe().map_err(refused("multishot recvmsg"))?;
         Ok(link)
@@ -91,16 +85,16 @@ impl Uring {
     }
 
     /// Puts back every receive that has ended.
-    fn arm(&mut self) {
-        for (lane, port) in self.ports.iter_mut().enumerate() {
-            if port.receiving {
-                continue;
+    fn arm(&mut self) -> io::Result<()> {
+        while let Some(lane) = self.silent.pop() {
+            let entry = self.pool.receive(self.sockets.fd(lane as usize));
+            let entry = entry.user_data(u64::from(lane));
+            // SAFETY: the pool, which holds the message's shape and the buffers, outlives the ring.
+            while unsafe { self.ring.submission().push(&entry) }.is_err() {
+                self.enter(0, None)?;
             }
-            let entry = port.receive(self.sockets.fd(lane), lane as u16);
-            // SAFETY: the port, which holds the message's shape and the buffers, outlives the ring.
-            let pushed = unsafe { self.ring.submission().push(&entry.user_data(lane as u64)) };
-            port.receiving = pushed.is_ok();
         }
+        Ok(())
     }
 
     /// One system call: submits, runs what is due, waits for so many completions.
@@ -168,13 +162,13 @@ impl Link for Uring {
 
     fn receive(&mut self, take: &mut dyn FnMut(Datagram<'_>)) -> io::Result<Received> {
         if self.ring.completion().is_empty() {
-            self.arm();
+            self.arm()?;
             self.enter(0, None)?;
         }
         let mut received = Received::default();
         for _ in 0..TURN {
             let Some(completion) = self.ring.completion().next() else {
-                self.arm();
+                self.arm()?;
                 return Ok(received);
             };
             let tag = completion.user_data();
@@ -182,17 +176,19 @@ impl Link for Uring {
             if tag == SEND {
                 continue;
             }
-            if let Some(port) = self.ports.get_mut(tag as usize) {
-                let whole = port.complete(tag as Lane, &completion, take);
-                received.datagrams += usize::from(whole);
+            let lane = tag as Lane;
+            if !cqueue::more(completion.flags()) {
+                self.silent.push(lane);
             }
+            let whole = self.pool.complete(lane, &completion, take);
+            received.datagrams += usize::from(whole);
         }
         received.more = true;
         Ok(received)
     }
 
     fn wait(&mut self, nanos: u64) -> io::Result<()> {
-        self.arm();
+        self.arm()?;
         self.enter(1, Some(nanos))
     }
 }

@@ -1,4 +1,4 @@
-//! The receiving side of one socket: its buffers, and how each of them is divided.
+//! What all sockets receive into: the buffers, and how each of them is divided.
 //! It never enters the kernel.
 
 use std::io;
@@ -17,18 +17,19 @@ use crate::engine::link::{Datagram, Lane, Reading};
 const PREFIX_LEN: usize = 16;
 /// More than an address needs, so that the control messages behind it are aligned.
 const NAME_LEN: usize = 32;
-/// Buffers for packets, and for trains.
-const PACKETS: u16 = 1024;
-const TRAINS: u16 = 64;
+/// Buffers for packets, and for trains. Untouched ones cost no memory.
+const PACKETS: u16 = 4096;
+const TRAINS: u16 = 256;
+/// The number under which the ring knows them.
+const GROUP: u16 = 0;
 
-pub(super) struct Port {
+pub(super) struct Pool {
     buffers: Buffers,
     /// Only its two lengths count. In place, because the kernel reads it when the receive starts.
     shape: Box<libc::msghdr>,
-    pub(super) receiving: bool,
 }
 
-impl Port {
+impl Pool {
     pub(super) fn new(reading: Reading) -> io::Result<Self> {
         let (count, payload) = if reading.trains {
             (TRAINS, TRAIN_BYTES)
@@ -42,20 +43,19 @@ impl Port {
         Ok(Self {
             buffers: Buffers::new(count, PREFIX_LEN + NAME_LEN + CONTROL_LEN + payload)?,
             shape: Box::new(shape),
-            receiving: false,
         })
     }
 
     /// # Safety
-    /// The port must outlive the ring.
-    pub(super) unsafe fn register(&self, ring: &IoUring, group: u16) -> io::Result<()> {
+    /// The pool must outlive the ring.
+    pub(super) unsafe fn register(&self, ring: &IoUring) -> io::Result<()> {
         // SAFETY: passed on to the caller.
-        unsafe { self.buffers.register(ring, group) }
+        unsafe { self.buffers.register(ring, GROUP) }
     }
 
     /// Receives until told otherwise. Lengths are those that were sent, whatever fits a buffer.
-    pub(super) fn receive(&self, fd: i32, group: u16) -> Entry {
-        opcode::RecvMsgMulti::new(Fd(fd), &raw const *self.shape, group)
+    pub(super) fn receive(&self, fd: i32) -> Entry {
+        opcode::RecvMsgMulti::new(Fd(fd), &raw const *self.shape, GROUP)
             .flags(libc::MSG_TRUNC as u32)
             .build()
     }
@@ -67,9 +67,6 @@ impl Port {
         completion: &cqueue::Entry,
         take: &mut dyn FnMut(Datagram<'_>),
     ) -> bool {
-        if !cqueue::more(completion.flags()) {
-            self.receiving = false;
-        }
         let Some(id) = cqueue::buffer_select(completion.flags()) else {
             return false;
         };
