@@ -131,3 +131,69 @@ fn interrupt(child: &Child) {
     let sent = Command::new("kill").args(["-INT", &id]).status();
     assert!(sent.expect("kill").success());
 }
+
+/// What a program prints on a terminal of its own.
+fn on_a_terminal(command: &str) -> String {
+    // From bsdutils, which is on every Debian system.
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", command, "/dev/null"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("script runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_terminal_sees_progress_in_place_and_a_pipe_sees_lines() {
+    let fake = Fake::start(bytes(5_000), Fault::None);
+    let target = fake.addr.to_string();
+    let load = [
+        "run",
+        &target,
+        "-m",
+        "4",
+        "--file",
+        "f",
+        "--slow",
+        "20",
+        "--interval",
+        "0.05",
+    ];
+    let program = env!("CARGO_BIN_EXE_bootstorm");
+    let shown = on_a_terminal(&format!("stty cols 60; {program} {}", load.join(" ")));
+    for part in [
+        "of 4 transfers",
+        "MB/s",
+        "p99: first byte",
+        "0 failed",
+        "\u{1b}[3A",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown:?}");
+    }
+    for line in shown.split("\u{1b}[K").skip(1) {
+        let line = line.split(['\r', '\n']).next().unwrap_or("");
+        assert!(line.chars().count() < 60, "{line:?}");
+    }
+    let told = String::from_utf8(output(&load).stderr).expect("text");
+    assert!(!told.contains('\u{1b}'), "{told:?}");
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains("MB/s")).collect();
+    assert!(lines.len() > 1, "a line for each interval: {told}");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.contains("0 failed") && line.contains("p99"))
+    );
+}
+
+#[test]
+fn nobody_needs_to_read_to_the_end() {
+    for load in ["scenarios", "schema"] {
+        let command = format!("{} {load} | head -n 1", env!("CARGO_BIN_EXE_bootstorm"));
+        let output = Command::new("bash")
+            .args(["-o", "pipefail", "-c", &command])
+            .output()
+            .expect("bash runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && told.is_empty(), "{load}: {told}");
+    }
+}

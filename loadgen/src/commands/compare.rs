@@ -37,7 +37,7 @@ impl Compare {
         if rows.is_empty() {
             return Err("these results have no measure in common".into());
         }
-        print!("{}", compared::text(&rows, before.len(), after.len()));
+        out!("{}", compared::text(&rows, before.len(), after.len()));
         let Some(limit) = self.fail_above else {
             return Ok(Verdict::Passed);
         };
@@ -47,7 +47,7 @@ impl Compare {
         if worse.is_empty() {
             return Ok(Verdict::Passed);
         }
-        println!("\nworse by more than {limit} %: {}", worse.join(", "));
+        outln!("\nworse by more than {limit} %: {}", worse.join(", "));
         Ok(Verdict::Missed)
     }
 }

@@ -2,7 +2,6 @@
 //! It never changes a figure.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -11,8 +10,8 @@ use signal_hook::flag;
 
 use super::Verdict;
 use super::common::MeasureArgs;
+use super::view::{Goal, View};
 use crate::engine::{self, EnginePlan, Outlook, Progress, Watcher};
-use crate::report::units::nanos;
 use crate::report::{html, text};
 use crate::result::{self, RunResult};
 
@@ -35,7 +34,7 @@ pub fn run(plan: &EnginePlan, measuring: &MeasureArgs) -> Result<Verdict, String
 
 /// Runs a plan and returns what it showed; `quiet` keeps plan and progress to itself.
 pub fn measure(plan: &EnginePlan, quiet: bool, stop: &Stop) -> Result<RunResult, String> {
-    let live = io::stderr().is_terminal();
+    let mut view = View::new(Goal::of(plan));
     let mut outlook = |outlook: &Outlook| {
         if !quiet {
             announce(outlook);
@@ -43,7 +42,7 @@ pub fn measure(plan: &EnginePlan, quiet: bool, stop: &Stop) -> Result<RunResult,
     };
     let mut progress = |progress: &Progress| {
         if !quiet {
-            show(progress, live);
+            view.show(progress);
         }
     };
     let watcher = Watcher {
@@ -51,11 +50,7 @@ pub fn measure(plan: &EnginePlan, quiet: bool, stop: &Stop) -> Result<RunResult,
         progress: &mut progress,
         stop: Arc::clone(stop),
     };
-    let result = engine::run(plan, watcher).map_err(|error| error.to_string())?;
-    if live && !quiet {
-        eprintln!();
-    }
-    Ok(result)
+    engine::run(plan, watcher).map_err(|error| error.to_string())
 }
 
 /// The first Ctrl-C ends the run with what there is, the second ends at once.
@@ -81,45 +76,15 @@ fn announce(outlook: &Outlook) {
         threads,
         packets,
     } = outlook;
-    eprintln!("{command} {server}: {load}");
-    eprintln!("{machines} machines, {arrival}; addresses: {sources}; threads: {threads}");
+    errln!("{command} {server}: {load}");
+    errln!("{machines} machines, {arrival}; addresses: {sources}; threads: {threads}");
     if !impairment.is_empty() {
-        eprintln!("impairment: {impairment}");
+        errln!("impairment: {impairment}");
     }
     match packets {
-        Some(packets) => eprintln!("about {packets} DATA packets are expected"),
-        None => eprintln!("how many packets it will be is not known (see --check and --count)"),
+        Some(packets) => errln!("about {packets} DATA packets are expected"),
+        None => errln!("how many packets it will be is not known (see --check and --count)"),
     }
-}
-
-fn show(progress: &Progress, live: bool) {
-    let Progress {
-        interval,
-        completed,
-        failed,
-        boots_up,
-        transfer_p50,
-    } = progress;
-    let rate = interval.bytes as f64 / interval.seconds.max(1e-9) / 1e6;
-    let at = interval.start + interval.seconds;
-    let mut line = format!(
-        "{at:6.1} s  {} active  {completed} done  {failed} failed  {rate:.1} MB/s  \
-         first byte p99 {}  block p99 {}  transfer p50 {}",
-        interval.active,
-        nanos(interval.first_byte_p99),
-        nanos(interval.block_p99),
-        nanos(*transfer_p50),
-    );
-    if *boots_up > 0 {
-        line.push_str(&format!("  {boots_up} up"));
-    }
-    let mut out = io::stderr().lock();
-    // Nobody may be looking any more.
-    let _ = if live {
-        write!(out, "\r\x1b[K{line}").and_then(|()| out.flush())
-    } else {
-        writeln!(out, "{line}")
-    };
 }
 
 /// The report for people, and the document.
@@ -131,9 +96,9 @@ pub fn publish(result: &RunResult, measuring: &MeasureArgs) -> Result<(), String
     if !measuring.quiet {
         let text = text::report(result);
         if on_stdout {
-            eprint!("{text}");
+            err!("{text}");
         } else {
-            print!("{text}");
+            out!("{text}");
         }
     }
     if let Some(path) = &measuring.html {
@@ -146,7 +111,7 @@ pub fn publish(result: &RunResult, measuring: &MeasureArgs) -> Result<(), String
     };
     if on_stdout {
         let json = serde_json::to_string_pretty(result).map_err(|error| error.to_string())?;
-        println!("{json}");
+        outln!("{json}");
         return Ok(());
     }
     result::write(path, result)

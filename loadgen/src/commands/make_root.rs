@@ -35,7 +35,7 @@ impl MakeRoot {
         }
         let manifest = root::farm(self.scale, self.seed);
         let written = root::make(&self.dir, &manifest, self.force)?;
-        println!(
+        outln!(
             "{}: {} files, {:.1} MB, seed {}; check with --check pattern:{}",
             self.dir.display(),
             written.files,

@@ -33,7 +33,7 @@ impl Merge {
             .collect::<Result<_, _>>()?;
         let merged = result::merge(&results)?;
         result::write(&self.output, &merged)?;
-        print!("{}", text::report(&merged));
+        out!("{}", text::report(&merged));
         Ok(merged.verdict())
     }
 }

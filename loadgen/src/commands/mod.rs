@@ -1,6 +1,9 @@
 //! The command line: the subcommands, their exit status, and those that need no server.
 //! They print on standard output nothing but their result; what went wrong goes to standard error.
 
+#[macro_use]
+mod print;
+
 mod boot;
 pub mod common;
 mod compare;
@@ -11,6 +14,7 @@ mod report;
 mod run;
 mod scenarios;
 mod search;
+mod view;
 
 use std::process::ExitCode;
 
@@ -77,7 +81,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => args.run(),
         Command::Report(args) => args.run(),
         Command::Schema => {
-            print!("{}", crate::result::schema());
+            out!("{}", crate::result::schema());
             Ok(Verdict::Passed)
         }
     };
@@ -86,7 +90,7 @@ pub fn main() -> ExitCode {
         Ok(Verdict::Missed) => ExitCode::from(1),
         Ok(Verdict::Saturated) => ExitCode::from(3),
         Err(error) => {
-            eprintln!("bootstorm: {error}");
+            errln!("bootstorm: {error}");
             ExitCode::from(2)
         }
     }

@@ -52,11 +52,11 @@ impl Report {
 fn print_all(results: &[(String, RunResult)]) {
     for (name, result) in results {
         if results.len() > 1 {
-            println!("== {name}");
+            outln!("== {name}");
         }
-        println!("{}", text::report(result).trim_end());
+        outln!("{}", text::report(result).trim_end());
         if results.len() > 1 {
-            println!();
+            outln!();
         }
     }
 }

@@ -30,10 +30,10 @@ impl Scenarios {
     pub fn run(&self) -> Result<Verdict, String> {
         match &self.what {
             None | Some(What::List) => list()?,
-            Some(What::Show { name }) => print!("{}", scenario::text_of(name)?),
+            Some(What::Show { name }) => out!("{}", scenario::text_of(name)?),
             Some(What::Check { file }) => {
                 let scenario = scenario::load(file)?;
-                println!(
+                outln!(
                     "{file}: {}; {} requests",
                     scenario.title,
                     scenario.steps.len()
@@ -47,7 +47,7 @@ impl Scenarios {
 fn list() -> Result<(), String> {
     for (name, _) in SHIPPED {
         let scenario = scenario::load(name)?;
-        println!(
+        outln!(
             "{name:<16} {:>2} requests  {}",
             scenario.steps.len(),
             scenario.title

@@ -81,9 +81,9 @@ impl Search {
             }
             Ok(tried)
         })?;
-        print!("{}", searched::text(&found));
+        out!("{}", searched::text(&found));
         if let Some(best) = &best {
-            println!();
+            outln!();
             live::publish(best, &self.common.measuring)?;
         }
         Ok(match (found.largest, found.saturated_at) {
@@ -115,7 +115,7 @@ impl Search {
 
     fn say(&self, line: &str) {
         if !self.common.measuring.quiet {
-            eprintln!("{line}");
+            errln!("{line}");
         }
     }
 }
