@@ -57,6 +57,8 @@ pub struct ReadTransfer {
     settled: bool,
     /// Newest block that was sent more than once.
     repeated: u64,
+    /// The newest ACK told of one more block among those that were sent again.
+    stepping: bool,
 }
 
 impl ReadTransfer {
@@ -82,6 +84,7 @@ impl ReadTransfer {
             clean: true,
             settled: true,
             repeated: 0,
+            stepping: false,
         }
     }
 
@@ -211,10 +214,7 @@ impl ReadTransfer {
     fn advance(&mut self, now: Nanos, block: u64) -> Step {
         let whole = block == self.sent;
         let elapsed = now - self.flight_at;
-        // EDK2 answers every block that it has already with an ACK of its newest one, and counts
-        // its window anew from there. After a resend such an echo is no gap; to take it for one
-        // would resend the next window, and so for ever.
-        let may_be_echo = block <= self.repeated;
+        let may_be_echo = self.may_be_echo(block);
         self.acked = block;
         if !self.clean && self.tries > 0 {
             self.retry.resend_answered(elapsed);
@@ -233,6 +233,18 @@ impl ReadTransfer {
         }
         // RFC 7440, section 4: on an ACK inside the window the sender resumes behind it.
         self.resume(now)
+    }
+
+    /// After a resend, an ACK inside the window need not tell of a gap. EDK2 answers every block that
+    /// it has already with an ACK of its newest one, and counts its window anew from there: to take
+    /// that for a gap would resend the next window, and so for ever. What the client had already is
+    /// all that was sent before, so the echo names its end. Others answer each such block by its own
+    /// number, one by one: one such step may be a gap, two in a row are not.
+    fn may_be_echo(&mut self, block: u64) -> bool {
+        let again = block < self.repeated;
+        let step = again && block == self.acked + 1;
+        let stepping = core::mem::replace(&mut self.stepping, step);
+        block == self.repeated || step && stepping
     }
 
     /// Sends what the window allows and was never sent. An ACK that comes sooner than these can be
@@ -254,7 +266,11 @@ impl ReadTransfer {
     fn resume(&mut self, now: Nanos) -> Step {
         let blocks = BlockRange::between(self.acked + 1, self.window_end());
         self.departed = self.departed();
-        let repeated = self.departed.saturating_sub(self.acked);
+        let mut repeated = self.departed.saturating_sub(self.acked);
+        if self.is_parked() {
+            // Those that wait for the disk already were counted when they were first asked for.
+            repeated = repeated.min((self.parked_from - 1).saturating_sub(self.acked));
+        }
         if repeated > 0 {
             self.repeated = self.sent;
         }

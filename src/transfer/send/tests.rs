@@ -20,13 +20,18 @@ fn lock_step(size: u64) -> ReadTransfer {
 
 /// Window of 4, OACK acknowledged after 10 ms, blocks 1 to 4 under way at 10 ms.
 fn windowed(size: u64) -> ReadTransfer {
+    with_window(4, size)
+}
+
+/// The same with another window.
+fn with_window(windowsize: u16, size: u64) -> ReadTransfer {
     let terms = Terms {
-        windowsize: 4,
+        windowsize,
         ..Terms::default()
     };
     let mut transfer = ReadTransfer::new(terms, size, true, T0);
     assert_eq!(transfer.first_answer(T0), Step::Oack);
-    assert_eq!(transfer.ack(at(10), 0), send(1, 4));
+    assert_eq!(transfer.ack(at(10), 0), send(1, windowsize.into()));
     transfer
 }
 
@@ -82,6 +87,16 @@ fn what_waits_for_the_disk_goes_with_what_follows_and_is_no_round_trip() {
     assert_eq!(transfer.ack(at(3_010), 8), send(9, 4));
     assert_eq!(transfer.round_trip(), before);
     assert_eq!(transfer.resends(), 0);
+}
+
+/// Blocks that wait for the disk are resent once, however many gaps are told of meanwhile.
+#[test]
+fn a_gap_among_blocks_that_wait_for_the_disk_counts_them_once() {
+    let mut transfer = with_window(16, 100_000);
+    assert_eq!(transfer.ack(at(20), 5), send(6, 16));
+    transfer.park(at(20), BlockRange::between(6, 21));
+    assert_eq!(transfer.ack(at(30), 8), send(9, 16));
+    assert_eq!(transfer.resends(), 11);
 }
 
 #[test]
@@ -141,16 +156,27 @@ fn the_echo_of_a_resent_block_is_no_gap() {
     assert_eq!(transfer.resends(), 2);
 }
 
-/// A client that acknowledges each old block by its own number makes the window slide; the
-/// ACK of the rest follows at once.
+/// With many losses in a window each gap is filled a round trip after the one before it.
 #[test]
-fn blocks_sent_a_moment_ago_are_not_missing() {
-    let mut transfer = windowed(100_000);
-    assert_eq!(transfer.ack(at(20), 2), send(3, 4));
-    assert_eq!(transfer.ack(at(30), 3), send(7, 1));
-    assert_eq!(transfer.ack(at(30), 4), send(8, 1));
-    assert_eq!(transfer.ack(at(30), 6), send(9, 2));
-    assert_eq!(transfer.resends(), 2);
+fn a_gap_among_resent_blocks_is_filled_as_well() {
+    let mut transfer = with_window(16, 100_000);
+    assert_eq!(transfer.ack(at(20), 5), send(6, 16));
+    assert_eq!(transfer.ack(at(30), 9), send(10, 16));
+    assert_eq!(transfer.ack(at(40), 10), send(11, 16));
+    assert_eq!(transfer.ack(at(50), 26), send(27, 16));
+}
+
+/// A client that acknowledges each old block by its own number, one by one, is mistaken once; then
+/// the window slides.
+#[test]
+fn blocks_acknowledged_one_by_one_are_not_missing() {
+    let mut transfer = with_window(8, 100_000);
+    assert_eq!(transfer.ack(at(20), 2), send(3, 8));
+    assert_eq!(transfer.ack(at(30), 3), send(4, 8));
+    assert_eq!(transfer.ack(at(40), 4), send(12, 1));
+    assert_eq!(transfer.ack(at(50), 5), send(13, 1));
+    assert_eq!(transfer.ack(at(50), 6), send(14, 1));
+    assert_eq!(transfer.resends(), 6 + 7);
 }
 
 #[test]

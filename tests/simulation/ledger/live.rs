@@ -217,7 +217,11 @@ impl Live {
         if last > final_block {
             return Err(format!("block {last} of {final_block}"));
         }
-        let follows = first == self.acked + 1 || first == self.newest + 1;
+        let follows = match cause {
+            // Blocks that a full socket had put off may have joined those that waited for the disk.
+            Cause::Loaded => (self.acked + 1..=self.newest + 1).contains(&first),
+            _ => first == self.acked + 1 || first == self.newest + 1,
+        };
         if !follows && cause != Cause::Repeat {
             return Err(format!("block {first} follows nothing"));
         }

@@ -225,6 +225,12 @@ impl Ledger {
     /// Blocks wait for the disk; those that were to be sent again may be acknowledged meanwhile.
     pub fn parked(&mut self, ticket: Ticket, blocks: u32) {
         self.put_off(ticket, blocks);
+        self.still_parked(ticket, blocks);
+    }
+
+    /// More blocks were asked for behind those that wait: a resend among them is decided, but may
+    /// be acknowledged before it leaves.
+    pub fn still_parked(&mut self, ticket: Ticket, blocks: u32) {
         if let Some(lane) = self.lanes.get(&ticket)
             && let Some(live) = self.live.get_mut(lane)
         {

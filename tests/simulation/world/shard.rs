@@ -224,7 +224,11 @@ impl Effects for Shard {
 
     fn resident(&mut self, _: Nanos, _: &Image, train: Train) -> bool {
         if self.parked.contains(&train.ticket) {
-            return self.cause == Cause::Loaded && self.parked.remove(&train.ticket);
+            if self.cause == Cause::Loaded {
+                return self.parked.remove(&train.ticket);
+            }
+            self.ledger.still_parked(train.ticket, train.blocks.count);
+            return false;
         }
         // What met a full socket buffer was in memory a moment ago.
         if self.cause == Cause::Repeat || !self.rng.chance(self.server.cold) {
