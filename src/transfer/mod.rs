@@ -12,6 +12,7 @@
 )]
 
 pub mod negotiate;
+mod pace;
 mod retry;
 mod send;
 mod time;

@@ -88,6 +88,11 @@ impl Retry {
         self.backoff = 0;
     }
 
+    /// The shortest round trip; zero before the first sample.
+    pub const fn shortest(&self) -> Nanos {
+        Nanos::from_micros(self.shortest as u64)
+    }
+
     /// The smoothed round trip; zero before the first sample.
     pub const fn round_trip(&self) -> Nanos {
         Nanos::from_micros(self.smoothed as u64)

@@ -1,13 +1,16 @@
 //! A read transfer seen from the sender: what is acknowledged, what is under way, what follows.
 //! It never sees bytes: it answers in block ranges, and somebody else sends them.
 
+mod disk;
+
 use super::negotiate::Terms;
+use super::pace::Pace;
 use super::retry::Retry;
 use super::time::Nanos;
 use super::window::BlockRange;
 use crate::limits::{
-    DISK_ASK_AGAIN, GIVE_UP, GIVE_UP_TIMEOUTS, PROGRESS_GRACE, SLOWEST_BLOCK, UNPROVEN_DATA,
-    UNPROVEN_LIFETIME, UNPROVEN_OACKS,
+    GIVE_UP, GIVE_UP_TIMEOUTS, PROGRESS_GRACE, SLOWEST_BLOCK, UNPROVEN_DATA, UNPROVEN_LIFETIME,
+    UNPROVEN_OACKS,
 };
 
 /// What to do next.
@@ -30,19 +33,24 @@ pub struct ReadTransfer {
     terms: Terms,
     size: u64,
     started: Nanos,
-    /// When the newest flight left.
+    /// When the newest flight began to leave.
     flight_at: Nanos,
+    /// When its newest burst left.
+    burst_at: Nanos,
     progress_at: Nanos,
     deadline: Nanos,
     /// Newest block acknowledged in order; 0 before the first.
     acked: u64,
     /// Newest block sent, or waiting for the disk to be sent.
     sent: u64,
+    /// Newest block of the newest flight that left. The rest of its window follows in bursts.
+    flown: u64,
     /// The first block that waits for the disk, and all behind it with it; 0: none does.
     parked_from: u64,
     /// Newest block that had left before those that are parked were asked for.
     departed: u64,
     retry: Retry,
+    pace: Pace,
     /// Blocks sent more than once.
     resends: u32,
     /// Resends since the last progress.
@@ -67,14 +75,17 @@ impl ReadTransfer {
     pub fn new(terms: Terms, size: u64, oack: bool, now: Nanos) -> Self {
         Self {
             retry: Retry::new(terms.timeout),
+            pace: Pace::new(terms.windowsize),
             terms,
             size,
             started: now,
             flight_at: now,
+            burst_at: now,
             progress_at: now,
             deadline: Nanos::NEVER,
             acked: 0,
             sent: 0,
+            flown: 0,
             parked_from: 0,
             departed: 0,
             resends: 0,
@@ -125,6 +136,12 @@ impl ReadTransfer {
         if let Some(reason) = self.hopeless(now) {
             return Step::GiveUp(reason);
         }
+        if self.proven && self.is_under_way() {
+            return self.burst(now, self.flown + 1, self.pace.next(now - self.burst_at));
+        }
+        let waited = now - self.burst_at;
+        self.pace
+            .silent(self.tries > 0, waited, self.terms.windowsize);
         self.tries = self.tries.saturating_add(1);
         if !self.proven && self.tries > self.unproven_tries() {
             // Silent until the peer speaks or its time is over.
@@ -133,64 +150,6 @@ impl ReadTransfer {
         }
         self.retry.back_off();
         self.first_answer(now)
-    }
-
-    /// What is to be sent now that these blocks are asked for: those that wait go with them.
-    #[must_use]
-    pub fn with_parked(&self, blocks: BlockRange) -> BlockRange {
-        if !self.is_parked() {
-            return blocks;
-        }
-        BlockRange::between(blocks.first.min(self.waiting().first), self.sent)
-    }
-
-    /// These blocks are not in memory. They stay here until [`loaded`](Self::loaded), or until it
-    /// is time to ask for them again.
-    pub fn park(&mut self, now: Nanos, blocks: BlockRange) {
-        self.parked_from = blocks.first;
-        self.deadline = now + DISK_ASK_AGAIN;
-    }
-
-    /// The disk has answered: what was parked may be tried again.
-    pub fn loaded(&mut self, now: Nanos) -> Step {
-        if !self.is_parked() {
-            return Step::Nothing;
-        }
-        let blocks = self.waiting();
-        self.parked_from = 0;
-        // The client waited for us: that was no slowness of its own, nor a round trip.
-        self.started = self.started + (now - self.progress_at);
-        self.progress_at = now;
-        self.note_flight(now, false);
-        Step::Send(blocks)
-    }
-
-    /// Whether blocks wait for the disk.
-    #[must_use]
-    pub const fn is_parked(&self) -> bool {
-        self.parked_from > 0
-    }
-
-    /// The blocks that wait for the disk and are still wanted.
-    fn waiting(&self) -> BlockRange {
-        BlockRange::between(self.parked_from.max(self.acked + 1), self.sent)
-    }
-
-    /// Newest block that really left.
-    const fn departed(&self) -> u64 {
-        if self.is_parked() {
-            self.departed
-        } else {
-            self.sent
-        }
-    }
-
-    fn ask_disk_again(&mut self, now: Nanos) -> Step {
-        if now - self.progress_at >= GIVE_UP {
-            return Step::GiveUp("the disk did not deliver the file");
-        }
-        self.deadline = now + DISK_ASK_AGAIN;
-        Step::Send(self.waiting())
     }
 
     fn oack_accepted(&mut self, now: Nanos) -> Step {
@@ -202,20 +161,25 @@ impl ReadTransfer {
     /// In lock-step a duplicate ACK never causes DATA: RFC 1123, section 4.2.3.1. In a window it
     /// says that the first block behind it is missing (RFC 7440, section 4).
     fn duplicate_ack(&mut self, now: Nanos) -> Step {
-        let early = self.retry.too_early(now - self.flight_at);
+        let elapsed = now - self.flight_at;
+        let early = self.retry.too_early(elapsed);
         // After a resend this may be the echo of a block that the client had already, or one more
         // ACK for the gap that was filled: one resend for each gap.
         if self.terms.windowsize == 1 || early || !self.clean || !self.settled {
             return Step::Nothing;
         }
+        self.lost(0, Some(elapsed));
         self.resume(now)
     }
 
     fn advance(&mut self, now: Nanos, block: u64) -> Step {
-        let whole = block == self.sent;
+        let whole = block == self.sent || block == self.flown;
         let elapsed = now - self.flight_at;
         let may_be_echo = self.may_be_echo(block);
+        let by_timer = self.tries > 0;
+        let run = u16::try_from(block - self.acked).unwrap_or(u16::MAX);
         self.acked = block;
+        self.flown = self.flown.max(block);
         if !self.clean && self.tries > 0 {
             self.retry.resend_answered(elapsed);
         }
@@ -225,6 +189,8 @@ impl ReadTransfer {
             return Step::Completed;
         }
         if whole {
+            let queued = now - self.burst_at - self.retry.shortest();
+            self.pace.whole(queued, self.terms.windowsize);
             return self.resume(now);
         }
         if may_be_echo || self.retry.too_early(elapsed) {
@@ -232,6 +198,7 @@ impl ReadTransfer {
             return self.slide(now);
         }
         // RFC 7440, section 4: on an ACK inside the window the sender resumes behind it.
+        self.lost(run, (!by_timer).then_some(elapsed));
         self.resume(now)
     }
 
@@ -247,51 +214,98 @@ impl ReadTransfer {
         block == self.repeated || step && stepping
     }
 
+    /// A flight arrived up to a gap, `run` blocks in all, which was heard of after `elapsed`, or
+    /// only when a timer sent it again.
+    fn lost(&mut self, run: u16, elapsed: Option<Nanos>) {
+        let round_trip = self.retry.shortest();
+        let window = self.terms.windowsize;
+        match elapsed {
+            Some(elapsed) => self.pace.gap_after(run, elapsed, round_trip, window),
+            None => self.pace.swallowed_after(run, window),
+        }
+    }
+
     /// Sends what the window allows and was never sent. An ACK that comes sooner than these can be
     /// answered says nothing of them.
     fn slide(&mut self, now: Nanos) -> Step {
-        let end = self.window_end();
-        if end <= self.sent {
+        if self.flown < self.sent || self.window_end() <= self.sent {
+            // Either the flight is still leaving, burst by burst, or there is nothing new.
             return Step::Nothing;
         }
-        let blocks = BlockRange::between(self.sent + 1, end);
-        self.departed = self.departed();
-        self.sent = end;
         self.flight_at = now;
-        self.deadline = now + self.retry.interval();
-        Step::Send(blocks)
+        let allowed = self
+            .pace
+            .first(self.terms.windowsize, self.retry.shortest());
+        self.burst(now, self.sent + 1, allowed)
     }
 
-    /// Sends the whole window behind the newest acknowledged block.
+    /// Sends the window behind the newest acknowledged block, or as much of it as may leave at once.
     fn resume(&mut self, now: Nanos) -> Step {
-        let blocks = BlockRange::between(self.acked + 1, self.window_end());
-        self.departed = self.departed();
-        let mut repeated = self.departed.saturating_sub(self.acked);
-        if self.is_parked() {
-            // Those that wait for the disk already were counted when they were first asked for.
-            repeated = repeated.min((self.parked_from - 1).saturating_sub(self.acked));
-        }
-        if repeated > 0 {
+        // What waits for the disk is asked for anew, with what is before it.
+        self.sent = self.departed().max(self.acked);
+        let again = self.sent > self.acked;
+        if again {
             self.repeated = self.sent;
         }
-        self.resends = self
-            .resends
-            .saturating_add(u32::try_from(repeated).unwrap_or(u32::MAX));
-        self.sent = self.sent.max(self.window_end());
-        self.note_flight(now, repeated == 0);
-        Step::Send(blocks)
+        self.settled = self.clean;
+        self.clean = !again;
+        self.flight_at = now;
+        let allowed = self
+            .pace
+            .first(self.terms.windowsize, self.retry.shortest());
+        self.burst(now, self.acked + 1, allowed)
+    }
+
+    /// Sends at most `allowed` blocks of the window from `first` on.
+    fn burst(&mut self, now: Nanos, first: u64, allowed: u16) -> Step {
+        let last = self.window_end().min(first - 1 + u64::from(allowed));
+        self.count_resends(first, last);
+        self.departed = self.departed();
+        self.flown = last;
+        self.sent = self.sent.max(last);
+        self.burst_at = now;
+        self.set_deadline(now);
+        Step::Send(BlockRange::between(first, last))
+    }
+
+    fn count_resends(&mut self, first: u64, last: u64) {
+        let newest = last.min(self.departed());
+        let mut again = (newest + 1).saturating_sub(first);
+        if self.is_parked() {
+            // Those that wait for the disk already were counted when they were first asked for.
+            let first = first.max(self.parked_from);
+            again -= (newest.min(self.flown) + 1).saturating_sub(first);
+        }
+        let again = u32::try_from(again).unwrap_or(u32::MAX);
+        self.resends = self.resends.saturating_add(again);
+    }
+
+    /// Whether a part of the newest flight has not left yet.
+    fn is_under_way(&self) -> bool {
+        !self.awaiting_oack && self.flown < self.window_end()
     }
 
     fn note_flight(&mut self, now: Nanos, clean: bool) {
         self.flight_at = now;
+        self.burst_at = now;
         self.settled = self.clean;
         self.clean = clean;
-        self.deadline = now + self.retry.interval();
+        self.set_deadline(now);
+    }
+
+    /// For the next burst, or for the answer to the last.
+    fn set_deadline(&mut self, now: Nanos) {
+        let wait = if self.proven && self.is_under_way() {
+            self.pace.gap()
+        } else {
+            self.retry.interval()
+        };
+        self.deadline = now + wait;
     }
 
     fn note_progress(&mut self, now: Nanos) {
         if self.clean {
-            self.retry.sample(now - self.flight_at);
+            self.retry.sample(now - self.burst_at);
         }
         self.retry.progressed();
         self.proven = true;

@@ -5,6 +5,7 @@
 
 mod client;
 mod content;
+mod goodput_table;
 mod lane;
 mod ledger;
 mod loss_table;
@@ -14,6 +15,7 @@ mod queue;
 mod rng;
 mod runner;
 mod scenario;
+mod switch;
 mod trace;
 mod world;
 

@@ -4,6 +4,7 @@
 use ringboot::transfer::Nanos;
 
 use crate::rng::Rng;
+use crate::switch::Bottleneck;
 
 /// The habits of a network, the same in both directions. Chances are per million datagrams.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,6 +24,8 @@ pub struct Weather {
     /// Datagrams that take up to `straggle_by` longer, so that others overtake them.
     pub straggle: u32,
     pub straggle_by: Nanos,
+    /// A narrow link with a finite queue on the way to the clients.
+    pub bottleneck: Option<Bottleneck>,
 }
 
 /// Mean lengths of good and bad times, and what is lost in the bad ones.
@@ -40,7 +43,7 @@ impl Weather {
     }
 
     pub const fn is_lossless(&self) -> bool {
-        self.loss == 0 && self.spells.is_none() && self.corrupt == 0
+        self.loss == 0 && self.spells.is_none() && self.corrupt == 0 && self.bottleneck.is_none()
     }
 
     /// At most 5 % of single losses, or short spells: patient clients must always finish.
@@ -48,7 +51,9 @@ impl Weather {
         let spells = self.spells.is_none_or(|spells| {
             spells.bad <= Nanos::from_millis(50) && spells.good >= spells.bad.times(19)
         });
-        spells && self.loss + self.corrupt <= 50_000
+        // Where many share a link, nobody knows what is left for one.
+        let link = self.bottleneck.is_none_or(|link| !link.shared);
+        spells && link && self.loss + self.corrupt <= 50_000
     }
 
     /// The longest that a datagram and its answer travel.
@@ -58,7 +63,10 @@ impl Weather {
         } else {
             self.straggle_by
         };
-        (self.delay + self.jitter + straggle).times(2)
+        let queue = self
+            .bottleneck
+            .map_or(Nanos::ZERO, |link| link.longest_wait());
+        (self.delay + self.jitter + straggle).times(2) + queue
     }
 }
 
@@ -79,6 +87,17 @@ pub struct Carried {
     pub copies: [Option<Copy>; 2],
     pub lost: u32,
     pub harms: u32,
+}
+
+impl Carried {
+    /// Nothing arrives.
+    pub fn dropped() -> Self {
+        Self {
+            lost: 1,
+            harms: 1,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,19 +123,15 @@ impl Path {
 
     /// Carries one datagram that is sent `now`.
     pub fn carry(&mut self, now: Nanos) -> Carried {
-        let mut carried = Carried::default();
         if self.loses(now) {
-            carried.lost = 1;
-            carried.harms = 1;
-            return carried;
+            return Carried::dropped();
         }
         let damaged = self.rng.chance(self.weather.corrupt);
         if damaged && !self.rng.chance(100_000) {
             // The UDP checksum found it.
-            carried.lost = 1;
-            carried.harms = 1;
-            return carried;
+            return Carried::dropped();
         }
+        let mut carried = Carried::default();
         let (at, overtaken) = self.arrival(now);
         carried.harms += u32::from(overtaken) + u32::from(damaged);
         carried.copies[0] = Some(Copy { at, damaged });

@@ -12,6 +12,7 @@ use crate::client::{Client, Twist, Wish, models};
 use crate::content::{File, Kind};
 use crate::network::{Spells, Weather};
 use crate::rng::Rng;
+use crate::switch::Bottleneck;
 
 #[derive(Debug)]
 pub struct Scenario {
@@ -124,7 +125,7 @@ fn weather(rng: &mut Rng) -> Weather {
         ..Weather::default()
     };
     let loss = *rng.pick(&[100, 1_000, 5_000, 10_000, 30_000]);
-    match rng.below(10) {
+    match rng.below(11) {
         0 | 1 => calm,
         2 | 3 => Weather { loss, ..calm },
         4 => Weather {
@@ -146,6 +147,14 @@ fn weather(rng: &mut Rng) -> Weather {
         },
         7 => Weather {
             corrupt: *rng.pick(&[1_000, 20_000]),
+            ..calm
+        },
+        9 => Weather {
+            bottleneck: Some(Bottleneck {
+                shared: rng.chance(500_000),
+                ..Bottleneck::new(*rng.pick(&[10, 100, 1_000]), rng.between(16, 64) as usize)
+            }),
+            loss: *rng.pick(&[0, 0, 1_000]),
             ..calm
         },
         8 => Weather {

@@ -1,6 +1,8 @@
 //! A transfer step by step: what is sent, when, and when it ends.
 
 use super::*;
+use crate::limits::RETRY_FLOOR;
+use crate::transfer::Rollover;
 
 const T0: Nanos = Nanos::from_secs(100);
 
@@ -93,9 +95,9 @@ fn what_waits_for_the_disk_goes_with_what_follows_and_is_no_round_trip() {
 #[test]
 fn a_gap_among_blocks_that_wait_for_the_disk_counts_them_once() {
     let mut transfer = with_window(16, 100_000);
-    assert_eq!(transfer.ack(at(20), 5), send(6, 16));
-    transfer.park(at(20), BlockRange::between(6, 21));
-    assert_eq!(transfer.ack(at(30), 8), send(9, 16));
+    assert_eq!(transfer.ack(at(20), 5), send(6, 8));
+    transfer.park(at(20), BlockRange::between(6, 13));
+    assert_eq!(transfer.ack(at(30), 8), send(9, 8));
     assert_eq!(transfer.resends(), 11);
 }
 
@@ -113,6 +115,24 @@ fn a_slow_disk_is_asked_again_and_not_for_ever() {
     };
     assert_eq!(reason, "the disk did not deliver the file");
     assert!(transfer.deadline() >= at(1) + GIVE_UP);
+}
+
+/// The disk's time is no progress of the client's.
+#[test]
+fn a_client_that_vanished_is_given_up_however_often_the_disk_is_asked() {
+    let mut transfer = with_window(16, 1 << 20);
+    let mut now = at(20);
+    loop {
+        now = now.max(transfer.deadline());
+        match transfer.expired(now) {
+            Step::Send(blocks) => transfer.park(now, blocks),
+            Step::GiveUp(_) => break,
+            other => panic!("{other:?}"),
+        }
+        now = now + Nanos::from_millis(10);
+        transfer.loaded(now);
+        assert!(now < at(60_000), "still there after a minute");
+    }
 }
 
 #[test]
@@ -159,24 +179,82 @@ fn the_echo_of_a_resent_block_is_no_gap() {
 /// With many losses in a window each gap is filled a round trip after the one before it.
 #[test]
 fn a_gap_among_resent_blocks_is_filled_as_well() {
-    let mut transfer = with_window(16, 100_000);
-    assert_eq!(transfer.ack(at(20), 5), send(6, 16));
-    assert_eq!(transfer.ack(at(30), 9), send(10, 16));
-    assert_eq!(transfer.ack(at(40), 10), send(11, 16));
-    assert_eq!(transfer.ack(at(50), 26), send(27, 16));
+    let mut transfer = windowed(100_000);
+    assert_eq!(transfer.ack(at(20), 1), send(2, 4));
+    assert_eq!(transfer.ack(at(30), 3), send(4, 4));
+    assert_eq!(transfer.ack(at(40), 7), send(8, 4));
 }
 
 /// A client that acknowledges each old block by its own number, one by one, is mistaken once; then
 /// the window slides.
 #[test]
 fn blocks_acknowledged_one_by_one_are_not_missing() {
-    let mut transfer = with_window(8, 100_000);
-    assert_eq!(transfer.ack(at(20), 2), send(3, 8));
-    assert_eq!(transfer.ack(at(30), 3), send(4, 8));
-    assert_eq!(transfer.ack(at(40), 4), send(12, 1));
-    assert_eq!(transfer.ack(at(50), 5), send(13, 1));
-    assert_eq!(transfer.ack(at(50), 6), send(14, 1));
-    assert_eq!(transfer.resends(), 6 + 7);
+    let mut transfer = windowed(100_000);
+    assert_eq!(transfer.ack(at(20), 1), send(2, 4));
+    assert_eq!(transfer.ack(at(30), 2), send(3, 4));
+    assert_eq!(transfer.ack(at(40), 3), send(7, 1));
+    assert_eq!(transfer.ack(at(50), 4), send(8, 1));
+    assert_eq!(transfer.resends(), 6);
+}
+
+#[test]
+fn a_window_that_is_never_lost_leaves_at_once() {
+    let mut transfer = with_window(16, 1 << 20);
+    for nth in 1..100_u16 {
+        let first = u64::from(nth) * 16 + 1;
+        assert_eq!(
+            transfer.ack(at(10 + 10 * u64::from(nth)), nth * 16),
+            send(first, 16)
+        );
+    }
+}
+
+#[test]
+fn after_a_gap_a_window_leaves_in_bursts_that_grow_again() {
+    let mut transfer = with_window(16, 1 << 20);
+    assert_eq!(transfer.ack(at(20), 5), send(6, 8), "half");
+    let next = transfer.deadline();
+    assert!(next > at(20) && next < at(22), "{next:?}");
+    assert_eq!(transfer.expired(next), send(14, 8));
+    assert!(transfer.deadline() >= next + RETRY_FLOOR, "now for the ACK");
+    assert_eq!(transfer.resends(), 11);
+    let (mut acked, mut now, mut burst) = (21_u64, at(31), 0);
+    while burst < 16 {
+        let Step::Send(blocks) = transfer.ack(now, Rollover::ToZero.wire(acked)) else {
+            panic!("no burst");
+        };
+        assert!(
+            blocks.first == acked + 1 && blocks.count > burst,
+            "{blocks:?}"
+        );
+        burst = blocks.count;
+        let mut last = blocks.last();
+        while last < acked + 16 {
+            let Step::Send(more) = transfer.expired(transfer.deadline()) else {
+                panic!("no further burst");
+            };
+            assert_eq!(more.first, last + 1);
+            last = more.last();
+        }
+        acked = last;
+        now = now + Nanos::from_millis(20);
+        assert!(acked < 400);
+    }
+    assert_eq!(transfer.resends(), 11);
+}
+
+/// A timer's tick would be longer than the round trip that a resend takes.
+#[test]
+fn where_round_trips_are_short_no_burst_waits() {
+    let micros = |micros| T0 + Nanos::from_micros(micros);
+    let terms = Terms {
+        windowsize: 16,
+        ..Terms::default()
+    };
+    let mut transfer = ReadTransfer::new(terms, 1 << 20, true, T0);
+    transfer.first_answer(T0);
+    assert_eq!(transfer.ack(micros(200), 0), send(1, 16));
+    assert_eq!(transfer.ack(micros(500), 5), send(6, 16));
 }
 
 #[test]
@@ -246,12 +324,12 @@ fn a_short_timeout_does_not_flood_a_client_that_vanished() {
     let mut transfer = ReadTransfer::new(terms, 1 << 30, true, T0);
     transfer.first_answer(T0);
     transfer.ack(at(1), 0);
-    let mut trains = 0;
-    while let Step::Send(_) = transfer.expired(transfer.deadline()) {
-        trains += 1;
+    let mut blocks = 0;
+    while let Step::Send(burst) = transfer.expired(transfer.deadline()) {
+        blocks += burst.count;
     }
     assert!(transfer.deadline() >= at(1) + GIVE_UP);
-    assert!(trains < 150, "{trains} windows");
+    assert!(blocks < 150 * 64, "{blocks} blocks");
 }
 
 #[test]
@@ -280,7 +358,6 @@ fn a_client_that_crawls_is_given_up() {
 
 #[test]
 fn blocks_wrap_to_zero_and_to_one() {
-    use crate::transfer::Rollover;
     for rollover in [Rollover::ToZero, Rollover::ToOne] {
         let terms = Terms {
             blksize: 8,

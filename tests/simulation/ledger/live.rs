@@ -2,7 +2,9 @@
 //! It never asks the core: it counts for itself.
 
 use ringboot::endpoint::{Ticket, Train};
-use ringboot::limits::{RETRY_CEILING, RETRY_FLOOR, RETRY_INITIAL, UNPROVEN_DATA, UNPROVEN_OACKS};
+use ringboot::limits::{
+    BURST_MIN, PACE_GAP, RETRY_CEILING, RETRY_FLOOR, RETRY_INITIAL, UNPROVEN_DATA, UNPROVEN_OACKS,
+};
 use ringboot::transfer::{Nanos, Rollover};
 use ringboot::wire::{OptionName, Options};
 
@@ -24,6 +26,8 @@ pub struct Live {
     pub harms: u32,
     /// Blocks that had to wait for the disk.
     pub parked: u32,
+    /// Among them those that a full socket had put off before.
+    pub joined: u32,
     pub lost: u32,
     /// Blocks sent more than once, as the report should say.
     pub resends: u32,
@@ -45,6 +49,10 @@ pub struct Live {
     ceiling: Nanos,
     acked: u64,
     newest: u64,
+    /// Last block of the newest train.
+    flown: u64,
+    /// Blocks in the first burst of the newest flight.
+    leading: u32,
     last_send: Nanos,
     /// Timeouts since the last progress.
     streak: u32,
@@ -61,6 +69,7 @@ impl Live {
             stopped: false,
             harms: 0,
             parked: 0,
+            joined: 0,
             lost: 0,
             resends: 0,
             fills: 0,
@@ -77,6 +86,8 @@ impl Live {
             ceiling: RETRY_CEILING,
             acked: 0,
             newest: 0,
+            flown: 0,
+            leading: 0,
             last_send: now,
             streak: 0,
         }
@@ -94,6 +105,7 @@ impl Live {
         let candidates = self.acked + 1..=self.newest;
         if let Some(block) = candidates.rev().find(|&block| self.number(block) == wire) {
             self.acked = block;
+            self.flown = self.flown.max(block);
             self.progress();
         }
     }
@@ -164,6 +176,7 @@ impl Live {
         let repeated = (self.newest + 1)
             .saturating_sub(first)
             .min(u64::from(train.blocks.count));
+        let cause = self.burst_check(now, cause, train)?;
         self.timer_check(now, cause)?;
         if !self.proven {
             if train.blocks.count != 1 {
@@ -171,6 +184,11 @@ impl Live {
             }
             self.unproven_send(u32::from(UNPROVEN_DATA))?;
         }
+        self.leading = match cause {
+            Cause::Burst => self.leading,
+            Cause::Loaded => self.leading.max(train.blocks.count),
+            _ => train.blocks.count,
+        };
         match cause {
             Cause::Timer if open => self.timeouts += 1,
             Cause::Timer => self.late_timeouts += 1,
@@ -184,8 +202,32 @@ impl Live {
         }
         self.resends += repeated as u32;
         self.newest = self.newest.max(last);
+        self.flown = last;
         self.last_send = now;
         Ok(())
+    }
+
+    /// A timer may send the next burst of a window that has left in part: it follows the one before,
+    /// not sooner than promised, and is no resend by timer.
+    fn burst_check(&self, now: Nanos, cause: Cause, train: &Train) -> Result<Cause, String> {
+        let first = train.blocks.first;
+        let window_end = (self.acked + self.windowsize).min(self.size / self.blksize + 1);
+        let follows = first == self.flown + 1 && first > self.acked && first <= window_end;
+        if cause != Cause::Timer || !self.proven || !follows {
+            return Ok(cause);
+        }
+        let waited = now - self.last_send;
+        if waited < PACE_GAP {
+            return Err(format!("a burst {waited:?} after the one before it"));
+        }
+        // What waited for the disk joined other trains.
+        if self.parked == 0 && train.blocks.count > self.leading.max(u32::from(BURST_MIN)) {
+            return Err(format!(
+                "a burst of {} blocks after one of {}",
+                train.blocks.count, self.leading
+            ));
+        }
+        Ok(Cause::Burst)
     }
 
     /// Whether the client may be sent these blocks at all.
@@ -218,6 +260,7 @@ impl Live {
             return Err(format!("block {last} of {final_block}"));
         }
         let follows = match cause {
+            Cause::Timer if first == self.flown + 1 => true,
             // Blocks that a full socket had put off may have joined those that waited for the disk.
             Cause::Loaded => (self.acked + 1..=self.newest + 1).contains(&first),
             _ => first == self.acked + 1 || first == self.newest + 1,

@@ -29,6 +29,8 @@ pub enum Cause {
     /// Any other datagram.
     Other,
     Timer,
+    /// A timer, for the next part of a window.
+    Burst,
     Opened,
     /// The disk has delivered.
     Loaded,
@@ -225,16 +227,17 @@ impl Ledger {
     /// Blocks wait for the disk; those that were to be sent again may be acknowledged meanwhile.
     pub fn parked(&mut self, ticket: Ticket, blocks: u32) {
         self.put_off(ticket, blocks);
-        self.still_parked(ticket, blocks);
+        self.still_parked(ticket, blocks, false);
     }
 
     /// More blocks were asked for behind those that wait: a resend among them is decided, but may
-    /// be acknowledged before it leaves.
-    pub fn still_parked(&mut self, ticket: Ticket, blocks: u32) {
+    /// be acknowledged before it leaves. Blocks that a full socket had put off (`again`) are none.
+    pub fn still_parked(&mut self, ticket: Ticket, blocks: u32, again: bool) {
         if let Some(lane) = self.lanes.get(&ticket)
             && let Some(live) = self.live.get_mut(lane)
         {
             live.parked += blocks;
+            live.joined += if again { blocks } else { 0 };
         }
     }
 
@@ -316,7 +319,7 @@ impl Ledger {
     fn judge(&mut self, live: &Live, report: &Report<'_>) -> Result<(), String> {
         // Where the file changed, the last train was counted and then not sent.
         let unsent = report.outcome == Outcome::Aborted && report.resends > live.resends;
-        let decided = live.resends..=live.resends + live.parked;
+        let decided = live.resends.saturating_sub(live.joined)..=live.resends + live.parked;
         if !decided.contains(&report.resends) && !unsent {
             let reported = report.resends;
             return Err(format!("{} resends, but {reported} reported", live.resends));

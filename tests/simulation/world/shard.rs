@@ -13,10 +13,11 @@ use crate::client::Outgoing;
 use crate::content::{File, Kind};
 use crate::lane::Lane;
 use crate::ledger::{Cause, Ledger, Live};
-use crate::network::{Path, damage};
+use crate::network::{Carried, Path, damage};
 use crate::queue::Queue;
 use crate::rng::{Rng, mix};
 use crate::scenario::{Scenario, Server};
+use crate::switch::Switch;
 use crate::trace::{Trace, describe};
 
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Shard {
     files: HashMap<String, Arc<File>>,
     /// To and from each client.
     paths: Vec<[Path; 2]>,
+    /// In front of each client, or one in front of all; none where no link is narrow.
+    switches: Vec<Switch>,
     /// The fetch whose datagram the endpoint is looking at.
     fetch: u32,
     rng: Rng,
@@ -61,6 +64,14 @@ impl Shard {
         let paths = scenario.clients.iter().map(|_| [path(true), path(false)]);
         let paths = paths.collect();
         let files = scenario.files.iter();
+        let switches = scenario.weather.bottleneck.iter().flat_map(|&link| {
+            let count = if link.shared {
+                1
+            } else {
+                scenario.clients.len()
+            };
+            (0..count).map(move |_| Switch::new(link))
+        });
         Self {
             now: Nanos::ZERO,
             queue: Queue::new(),
@@ -74,6 +85,7 @@ impl Shard {
                 .map(|file| (file.name.clone(), Arc::clone(file)))
                 .collect(),
             paths,
+            switches: switches.collect(),
             fetch: 0,
             rng,
         }
@@ -131,7 +143,10 @@ impl Shard {
             self.ledger.answered_stranger(self.now, lane, bytes);
             return;
         }
-        let carried = self.paths[lane.client as usize][1].carry(self.now);
+        let carried = match self.through_switch(lane.client, bytes.len()) {
+            Some(at) => self.paths[lane.client as usize][1].carry(at),
+            None => Carried::dropped(),
+        };
         self.ledger.harm(lane, carried.harms, carried.lost);
         if carried.lost > 0 {
             let what = || format!("lost: {}", describe(bytes));
@@ -142,6 +157,14 @@ impl Shard {
             let parcel = self.parcel(lane, fetch, bytes, copy.damaged);
             self.queue.push(copy.at, Event::ToClient(parcel));
         }
+    }
+
+    /// When a datagram has left the narrow link; `None` where its queue was full.
+    fn through_switch(&mut self, client: u32, len: usize) -> Option<Nanos> {
+        let now = self.now;
+        let nth = (client as usize).min(self.switches.len().saturating_sub(1));
+        let switch = self.switches.get_mut(nth);
+        switch.map_or(Some(now), |switch| switch.pass(now, len))
     }
 
     fn parcel(&mut self, lane: Lane, fetch: u32, bytes: &[u8], damaged: bool) -> Parcel {
@@ -227,7 +250,9 @@ impl Effects for Shard {
             if self.cause == Cause::Loaded {
                 return self.parked.remove(&train.ticket);
             }
-            self.ledger.still_parked(train.ticket, train.blocks.count);
+            let again = self.cause == Cause::Repeat;
+            self.ledger
+                .still_parked(train.ticket, train.blocks.count, again);
             return false;
         }
         // What met a full socket buffer was in memory a moment ago.
