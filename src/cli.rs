@@ -90,6 +90,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "MIB", default_value_t = FRAME_MEMORY_MIB, value_parser = clap::value_parser!(u64).range(..1 << 30))]
     pub frame_memory: u64,
 
+    /// Whether large trains of framed files go out without being copied. auto: with io_uring, where
+    /// the device can, as the kernel reports train by train
+    #[arg(long, value_enum, default_value_t = ZeroCopy::Auto, value_name = "auto|off", hide_possible_values = true)]
+    pub zero_copy: ZeroCopy,
+
     /// How long running transfers may still take after SIGTERM
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = whole_seconds)]
     pub drain_timeout: Duration,
@@ -127,6 +132,12 @@ pub enum IoBackend {
     Auto,
     Uring,
     Epoll,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ZeroCopy {
+    Auto,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

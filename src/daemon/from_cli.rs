@@ -4,9 +4,9 @@
 use core::net::SocketAddr;
 
 use super::Options;
-use crate::cli::{IoBackend, Listen as Asked, ServeArgs};
+use crate::cli::{self, IoBackend, Listen as Asked, ServeArgs};
 use crate::endpoint::Policy;
-use crate::shard::{IoChoice, Listen, Plan, Settings};
+use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
 
 impl From<&ServeArgs> for Options {
     fn from(args: &ServeArgs) -> Self {
@@ -18,6 +18,10 @@ impl From<&ServeArgs> for Options {
                 IoBackend::Auto => IoChoice::Auto,
                 IoBackend::Uring => IoChoice::Uring,
                 IoBackend::Epoll => IoChoice::Epoll,
+            },
+            zero_copy: match args.zero_copy {
+                cli::ZeroCopy::Auto => ZeroCopy::Auto,
+                cli::ZeroCopy::Off => ZeroCopy::Off,
             },
             single_port: args.single_port,
             data_ports: args.data_ports.map(|range| range.ports().into_inner()),

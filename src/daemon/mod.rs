@@ -17,7 +17,7 @@ use crossbeam::channel::{Receiver, unbounded};
 use crate::files::{Root, RootError};
 use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::shard::{
-    BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, bind,
+    BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, bind,
 };
 use threads::{Crew, Started};
 
@@ -29,6 +29,7 @@ pub struct Options {
     /// `None`: one for each core that the process may use.
     pub shards: Option<u16>,
     pub io: IoChoice,
+    pub zero_copy: ZeroCopy,
     pub single_port: bool,
     /// Both ends included.
     pub data_ports: Option<(u16, u16)>,

@@ -14,7 +14,8 @@ use crate::limits::LOG_LAST_WORDS;
 use crate::observe::log;
 use crate::observe::record::{RecordSender, record_queue};
 use crate::shard::{
-    Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, mailbox, open,
+    Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, ZeroCopy,
+    mailbox, open,
 };
 
 /// What came up, for the ready line.
@@ -86,6 +87,7 @@ impl Crew {
             let berth = Berth {
                 core: core_for(shard, count, cores),
                 io: options.io,
+                zero_copy: options.zero_copy,
                 settings: Settings {
                     shard,
                     shards: count,
@@ -175,6 +177,7 @@ fn explain(chosen: &[Chosen]) {
 struct Berth {
     core: Option<usize>,
     io: IoChoice,
+    zero_copy: ZeroCopy,
     settings: Settings,
     sockets: Sockets,
     mailbox: Mailbox,
@@ -195,7 +198,7 @@ impl Berth {
         }
         let layout = self.sockets.layout().clone();
         let waker = self.mailbox.waker.clone();
-        let mut opened = match open(self.io, self.sockets, waker) {
+        let mut opened = match open(self.io, self.zero_copy, self.sockets, waker) {
             Ok(opened) => opened,
             Err(reason) => {
                 let _ = ready.send(Err(reason));

@@ -53,6 +53,13 @@ impl Framed {
         })
     }
 
+    /// All of it, if `address` lies within.
+    fn around(&self, address: usize) -> Option<(*const u8, usize)> {
+        let start = self.memory.as_ptr();
+        let inside = (start.addr()..start.addr() + self.len).contains(&address);
+        inside.then_some((start, self.len))
+    }
+
     /// Address and length of the blocks `first..=last`, headers included.
     fn blocks(&self, first: u64, last: u64) -> (*const u8, usize) {
         let start = |block: u64| {
@@ -84,6 +91,12 @@ impl Frames {
         let slot = self.slot(blksize)?;
         let framed = slot.framed.get()?.as_ref()?;
         Some(framed.blocks(first, last))
+    }
+
+    /// Start and length of the frames that `address` lies in.
+    pub(super) fn around(&self, address: usize) -> Option<(*const u8, usize)> {
+        let framed = |slot: &Slot| slot.framed.get()?.as_ref()?.around(address);
+        self.slots.iter().find_map(framed)
     }
 
     /// A transfer with this block size begins. Says whether it is the one at which to build: the

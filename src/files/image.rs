@@ -128,6 +128,16 @@ impl Image {
         }
     }
 
+    /// Start and length of the piece of memory of ours that holds the frame at `address`: framed
+    /// blocks of one size, all of them. For the kernel alone, as long as the image lives.
+    #[must_use]
+    pub fn frames_around(&self, address: usize) -> Option<(*const u8, usize)> {
+        match &self.content {
+            Content::Mapped { frames, .. } => frames.around(address),
+            Content::Owned(_) => None,
+        }
+    }
+
     /// A transfer begins. Says whether the file is to be framed for its block size now.
     pub(super) fn note_transfer(&self, blksize: u16) -> bool {
         match &self.content {

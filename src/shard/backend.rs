@@ -44,6 +44,8 @@ pub enum Event<'a> {
     Congested { ticket: Ticket, blocks: BlockRange },
     /// Another thread used the [`Waker`](super::Waker).
     Woken,
+    /// For the log.
+    ZeroCopy(super::ZeroCopyNews),
 }
 
 /// One shard's way to the kernel.
@@ -109,8 +111,33 @@ pub struct Counters {
     pub lost: u64,
     /// Trains that had to be sent block by block after the kernel refused to segment them.
     pub gso_fallbacks: u64,
+    /// Trains accepted by the kernel that were to go out without a copy.
+    pub zero_copy_sent: u64,
+    /// Those of them that did.
+    pub zero_copy_spared: u64,
+    /// Those that the kernel copied after all. The rest is still with a device.
+    pub zero_copy_copied: u64,
     /// The completion queue was full.
     pub ring_overflows: u64,
     /// A receive found no buffer provided.
     pub buffers_exhausted: u64,
+}
+
+impl Counters {
+    /// What became of zero-copy, where it was tried: a line for the log.
+    pub(super) fn zero_copy(&self) -> Option<String> {
+        let &Self {
+            zero_copy_sent: sent,
+            zero_copy_spared: spared,
+            zero_copy_copied: copied,
+            ..
+        } = self;
+        let rest = sent.saturating_sub(spared + copied);
+        (sent > 0).then(|| {
+            format!(
+                "zero-copy for {sent} trains: {spared} transmitted without a copy, {copied} copied \
+                 by the kernel after all, {rest} under way"
+            )
+        })
+    }
 }

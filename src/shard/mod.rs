@@ -31,10 +31,11 @@ pub use bind::bind;
 pub use epoll::EpollBackend;
 pub use mailbox::{Address, Letter, Mailbox, Order, Orders, mailbox};
 pub use mtu::Mtus;
-pub use open::{IoChoice, Opened, open};
+pub use open::{IoChoice, Opened, ZeroCopy, open};
 pub use outbox::Outbox;
 pub use outside::Outside;
 pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
+pub use uring::ZeroCopyNews;
 pub use waker::Waker;
 pub use worker::{Settings, Worker};
 

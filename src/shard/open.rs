@@ -18,6 +18,15 @@ pub enum IoChoice {
     Epoll,
 }
 
+/// The operator's `--zero-copy`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ZeroCopy {
+    /// With io_uring, towards networks whose device really transmits without a copy.
+    #[default]
+    Auto,
+    Off,
+}
+
 /// A backend and how it came to be chosen.
 pub struct Opened {
     pub backend: Box<dyn Backend>,
@@ -30,14 +39,19 @@ pub struct Opened {
 ///
 /// # Errors
 /// A line for the operator.
-pub fn open(choice: IoChoice, sockets: Sockets, waker: Waker) -> Result<Opened, String> {
+pub fn open(
+    choice: IoChoice,
+    zero_copy: ZeroCopy,
+    sockets: Sockets,
+    waker: Waker,
+) -> Result<Opened, String> {
     match choice {
         IoChoice::Epoll => epoll(sockets, waker, None),
-        IoChoice::Uring => match uring::open(sockets, waker) {
+        IoChoice::Uring => match uring::open(sockets, waker, zero_copy) {
             Ok(backend) => Ok(chosen(backend, None)),
             Err(refused) => Err(refused.why.to_string()),
         },
-        IoChoice::Auto => match uring::open(sockets, waker.clone()) {
+        IoChoice::Auto => match uring::open(sockets, waker.clone(), zero_copy) {
             Ok(backend) => Ok(chosen(backend, None)),
             Err(refused) => epoll(refused.sockets, waker, Some(refused.why.to_string())),
         },

@@ -43,6 +43,8 @@ pub(super) struct Message {
     /// Bytes in each of them but the last; 0 when there is only one.
     pub(super) segment: u16,
     pub(super) iovecs: (usize, usize),
+    /// Its place among the images held; of no meaning for a packet.
+    image: usize,
 }
 
 /// How the bytes of a message lie in memory.
@@ -92,6 +94,9 @@ impl Outbox {
         let end = (train.blocks.first + u64::from(train.blocks.count)).min(last + 1);
         let per_message = u64::from(datagrams_per_message(train.blksize));
         let mut next = train.blocks.first.max(1);
+        if next < end {
+            self.hold(image);
+        }
         while next < end {
             let first = next;
             next = end.min(first + per_message);
@@ -106,7 +111,6 @@ impl Outbox {
             let owner = Some((train.ticket, first));
             self.push_message(route, layout, owner, count, segment, start);
         }
-        self.hold(image);
     }
 
     /// Forgets everything and lets the images go.
@@ -181,6 +185,7 @@ impl Outbox {
             datagrams,
             segment,
             iovecs: (start, self.iovecs.len()),
+            image: self.images.len().saturating_sub(1),
         });
     }
 
@@ -239,6 +244,11 @@ impl Outbox {
             .get(message.iovecs.0)
             .copied()
             .unwrap_or(nothing)
+    }
+
+    /// The image that a train's blocks are of.
+    pub(super) fn image(&self, message: &Message) -> Option<&Arc<Image>> {
+        self.images.get(message.image)
     }
 
     /// The bytes of a packet, once more.

@@ -106,7 +106,14 @@ impl Loop {
             }
         }
         // The last words to the clients.
-        backend.turn(&mut self.outside.outbox, Some(Nanos::ZERO), &mut |_| {})
+        let result = backend.turn(&mut self.outside.outbox, Some(Nanos::ZERO), &mut |_| {});
+        if let Some(line) = backend.counters().zero_copy() {
+            let shard = self.desk.settings.shard;
+            self.outside
+                .records
+                .notice(&format!("shard {shard}: {line}"));
+        }
+        result
     }
 
     fn over(&self) -> bool {
@@ -159,6 +166,10 @@ impl Loop {
                 endpoint.repeat(clock::now(), ticket, blocks, outside);
             }
             Event::Woken => woken = true,
+            Event::ZeroCopy(news) => {
+                let line = format!("shard {}: {news}", desk.settings.shard);
+                outside.records.notice(&line);
+            }
         })?;
         Ok(woken)
     }

@@ -11,7 +11,7 @@ use ringboot::files::{Deliver, Loader, Root};
 use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
 use ringboot::shard::{
     Address, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan, Settings, Sockets,
-    Worker, bind, mailbox, open,
+    Worker, ZeroCopy, bind, mailbox, open,
 };
 use ringboot::transfer::Nanos;
 
@@ -106,7 +106,7 @@ impl Berth {
     fn serve(self) {
         let layout = self.sockets.layout().clone();
         let waker = self.mailbox.waker.clone();
-        let opened = open(self.how.io, self.sockets, waker);
+        let opened = open(self.how.io, ZeroCopy::Auto, self.sockets, waker);
         let mut backend = opened.unwrap_or_else(|why| panic!("{why}")).backend;
         let worker = Worker {
             mailbox: self.mailbox,

@@ -12,7 +12,7 @@ use super::harness::{
 };
 use crate::endpoint::{Local, SocketId};
 use crate::files::{Catalog, Root};
-use crate::shard::{IoChoice, Plan, Waker, open};
+use crate::shard::{IoChoice, Plan, Waker, ZeroCopy, open};
 use crate::transfer::Nanos;
 
 /// Runs `body` where locked memory counts: without the capability that lifts the limit. Only this
@@ -44,12 +44,19 @@ fn scarce_locked_memory_makes_a_small_ring_or_none() {
         let waker = Waker::new().expect("an eventfd");
         let refused = open(
             IoChoice::Uring,
+            ZeroCopy::Auto,
             sockets(&plan("127.0.0.1:0")),
             waker.clone(),
         );
         let why = refused.map(|_| ()).expect_err("no ring without memory");
         assert!(why.contains("RLIMIT_MEMLOCK is 0 KiB"), "{why}");
-        let opened = open(IoChoice::Auto, sockets(&plan("127.0.0.1:0")), waker).expect("epoll");
+        let opened = open(
+            IoChoice::Auto,
+            ZeroCopy::Auto,
+            sockets(&plan("127.0.0.1:0")),
+            waker,
+        )
+        .expect("epoll");
         assert_eq!(opened.backend.name(), "epoll");
         assert_eq!(opened.fallback, Some(why));
     });

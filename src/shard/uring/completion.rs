@@ -10,6 +10,7 @@ use io_uring::{cqueue, opcode};
 use super::port::Port;
 use super::setup::Slots;
 use super::tag::Tag;
+use super::zero_copy::ZeroCopy;
 use crate::endpoint::SocketId;
 use crate::limits::RECEIVE_FAILURES;
 use crate::shard::backend::Event;
@@ -26,10 +27,15 @@ pub(super) struct State {
     pub(super) waker: Waker,
     pub(super) watching_waker: bool,
     pub(super) delivery: Delivery,
+    pub(super) zero_copy: ZeroCopy,
     /// Sends of this turn that have not completed.
     pub(super) in_flight: usize,
     /// Receives that failed in a row.
     pub(super) receive_failures: u32,
+    /// Since it was last reset: something happened that the turn is to end for.
+    pub(super) eventful: bool,
+    /// Since it was last reset: the kernel let go of a send's bytes.
+    pub(super) released: bool,
 }
 
 impl State {
@@ -54,11 +60,18 @@ impl State {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         self.note_end(completion);
-        match Tag::unpack(completion.user_data()) {
+        let tag = Tag::unpack(completion.user_data());
+        let send = matches!(tag, Some(Tag::Send(_) | Tag::ZeroCopy(_)));
+        let released = cqueue::notif(completion.flags());
+        self.eventful |= !send || completion.result() < 0 && !released;
+        match tag {
             Some(Tag::Receive(socket)) => return self.received(socket, completion, on_event),
             Some(Tag::Send(position)) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.sent(position as usize, completion.result(), outbox, on_event);
+            }
+            Some(Tag::ZeroCopy(flight)) => {
+                self.sent_without_copy(flight, completion, outbox, on_event);
             }
             Some(Tag::Room(socket)) => self.delivery.backlog.writable(socket, on_event),
             Some(Tag::Wake) => {
@@ -77,6 +90,11 @@ impl State {
         }
         let tag = Tag::unpack(completion.user_data());
         match tag {
+            Some(Tag::ZeroCopy(flight)) if cqueue::notif(completion.flags()) => {
+                let counters = &mut self.delivery.counters;
+                self.zero_copy
+                    .released(flight, completion.result(), counters);
+            }
             Some(Tag::Receive(socket)) => self.edit(socket, |port| port.receiving = false),
             Some(Tag::Room(socket)) => self.edit(socket, |port| port.watching_room = false),
             Some(Tag::Wake) => self.watching_waker = false,
@@ -158,6 +176,24 @@ impl State {
                 errno: -result,
             };
             self.delivery.failed(failure, on_event);
+        }
+    }
+
+    fn sent_without_copy(
+        &mut self,
+        flight: u32,
+        completion: &cqueue::Entry,
+        outbox: &Outbox,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) {
+        if cqueue::notif(completion.flags()) {
+            self.released = true;
+            return;
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let counters = &mut self.delivery.counters;
+        if let Some((position, errno)) = self.zero_copy.taken(flight, completion, counters) {
+            self.sent(position as usize, -errno, outbox, on_event);
         }
     }
 

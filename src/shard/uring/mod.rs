@@ -7,30 +7,35 @@ mod port;
 mod probe;
 mod refusal;
 mod ring;
+mod send;
 mod setup;
 mod tag;
+mod zero_copy;
 
 use std::io;
 
 use io_uring::squeue::{Entry, Flags};
-use io_uring::types::Fixed;
 use io_uring::{IoUring, opcode};
 
 pub use refusal::Refusal;
+pub use zero_copy::News as ZeroCopyNews;
 
 use self::completion::State;
 use self::port::Port;
 use self::probe::Probe;
 use self::ring::{Wait, enter, push};
+use self::send::{Send, copying};
 use self::tag::Tag;
 use super::backend::{Backend, Counters, Event};
 use super::delivery::Delivery;
 use super::inbox::Inbox;
+use super::open::ZeroCopy;
 use super::outbox::Outbox;
 use super::sockets::Sockets;
 use super::waker::Waker;
+use crate::clock;
 use crate::endpoint::SocketId;
-use crate::limits::RING_TRIES;
+use crate::limits::{RING_TRIES, ZERO_COPY_LAST_WAIT};
 use crate::transfer::Nanos;
 
 pub struct UringBackend {
@@ -57,8 +62,12 @@ pub struct Refused {
 ///
 /// # Errors
 /// Says what the host does not grant.
-pub fn open(sockets: Sockets, waker: Waker) -> Result<UringBackend, Box<Refused>> {
-    match build(&sockets, &waker) {
+pub fn open(
+    sockets: Sockets,
+    waker: Waker,
+    zero_copy: ZeroCopy,
+) -> Result<UringBackend, Box<Refused>> {
+    match build(&sockets, &waker, zero_copy) {
         Ok(built) => Ok(UringBackend {
             ring: built.ring,
             state: State {
@@ -67,8 +76,11 @@ pub fn open(sockets: Sockets, waker: Waker) -> Result<UringBackend, Box<Refused>
                 waker,
                 watching_waker: false,
                 delivery: Delivery::default(),
+                zero_copy: zero_copy::ZeroCopy::new(built.zero_copy),
                 in_flight: 0,
                 receive_failures: 0,
+                eventful: false,
+                released: false,
             },
             inbox: Inbox::new(),
             plain_sends: built.plain_sends,
@@ -79,29 +91,15 @@ pub fn open(sockets: Sockets, waker: Waker) -> Result<UringBackend, Box<Refused>
     }
 }
 
-fn build(sockets: &Sockets, waker: &Waker) -> Result<setup::Built, Refusal> {
+fn build(sockets: &Sockets, waker: &Waker, zero_copy: ZeroCopy) -> Result<setup::Built, Refusal> {
     use std::os::fd::AsFd;
 
     let probe = Probe::open();
-    let mut built = setup::build(sockets, waker, probe.as_ref().map(AsFd::as_fd))?;
+    let mut built = setup::build(sockets, waker, probe.as_ref().map(AsFd::as_fd), zero_copy)?;
     if let Some(probe) = probe {
         probe.run(&mut built)?;
     }
     Ok(built)
-}
-
-/// A send without a msghdr: the kernel copies the address and nothing else before it begins.
-fn send(slot: Fixed, header: &libc::msghdr, bytes: libc::iovec) -> Entry {
-    opcode::Send::new(
-        slot,
-        bytes.iov_base.cast(),
-        // More than a datagram holds is refused, however many bytes it is.
-        u32::try_from(bytes.iov_len).unwrap_or(u32::MAX),
-    )
-    .dest_addr(header.msg_name.cast())
-    .dest_addr_len(header.msg_namelen)
-    .flags(libc::MSG_DONTWAIT)
-    .build()
 }
 
 /// Ends the request with this tag.
@@ -129,11 +127,15 @@ impl UringBackend {
                 self.enter(Wait::No, outbox, on_event)?;
             }
         }
+        let deadline = self.state.zero_copy.tend(deadline, &self.ring.submitter());
         if !self.read_busy_ports(outbox, on_event)? {
             self.arm(outbox, on_event)?;
-            self.enter(self.patience(deadline), outbox, on_event)?;
+            self.wait(deadline, outbox, on_event)?;
         }
         self.note_busy_ports();
+        for news in self.state.zero_copy.news() {
+            on_event(Event::ZeroCopy(news));
+        }
         // Only a full completion queue or a lack of kernel memory leaves something over.
         for _ in 0..RING_TRIES {
             if self.state.in_flight == 0 {
@@ -186,6 +188,25 @@ impl UringBackend {
         }
     }
 
+    /// Waits for an event or the deadline. That the kernel lets go of a send's bytes is no event.
+    fn wait(
+        &mut self,
+        deadline: Option<Nanos>,
+        outbox: &Outbox,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        loop {
+            self.state.eventful = false;
+            self.state.released = false;
+            let patience = self.patience(deadline);
+            self.enter(patience, outbox, on_event)?;
+            let idle = self.state.released && !self.state.eventful;
+            if !idle || matches!(patience, Wait::No) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Every send completes within the submission, so one more completion is an event.
     fn patience(&self, deadline: Option<Nanos>) -> Wait {
         let passed = deadline.is_some_and(|deadline| deadline == Nanos::ZERO);
@@ -199,7 +220,7 @@ impl UringBackend {
     /// Queues sends from `position` on, until all are or the queue is full. Says how far it came.
     fn queue_sends(&mut self, outbox: &Outbox, mut position: usize) -> usize {
         let rendered = outbox.rendered();
-        let mut queue = self.ring.submission();
+        let (submitter, mut queue, _) = self.ring.split();
         while let (Some(header), Some(piece)) = (
             rendered.headers.get(position),
             rendered.pieces.get(position),
@@ -213,18 +234,22 @@ impl UringBackend {
                 position += 1;
                 continue;
             }
-            let tag = Tag::Send(u32::try_from(position).unwrap_or(u32::MAX));
-            let slot = Fixed(u32::from(socket.0));
-            let plain = rendered.plain(position).filter(|_| self.plain_sends);
-            let entry = match plain {
-                Some(bytes) => send(slot, &header.msg_hdr, bytes),
-                None => opcode::SendMsg::new(slot, &raw const header.msg_hdr)
-                    .flags(libc::MSG_DONTWAIT as u32)
-                    .build(),
+            if queue.is_full() {
+                break;
+            }
+            let send = Send {
+                message,
+                piece,
+                header: &header.msg_hdr,
+                position: u32::try_from(position).unwrap_or(u32::MAX),
             };
-            let entry = entry.user_data(tag.pack());
+            let without_copy = self.state.zero_copy.request(&send, outbox, &submitter);
+            let entry = without_copy.unwrap_or_else(|| {
+                let bytes = rendered.plain(position).filter(|_| self.plain_sends);
+                copying(&send, bytes)
+            });
             // SAFETY: the outbox is not touched before all its sends are complete; file pages that
-            // are gone give EFAULT.
+            // are gone give EFAULT. Bytes that are not copied are kept until they are released.
             if unsafe { queue.push(&entry) }.is_err() {
                 break;
             }
@@ -286,6 +311,23 @@ impl UringBackend {
     }
 }
 
+impl UringBackend {
+    /// Waits a moment for devices to let go of what was sent without a copy.
+    fn await_releases(&mut self) -> io::Result<()> {
+        let deadline = clock::now() + ZERO_COPY_LAST_WAIT;
+        while !self.state.zero_copy.is_idle() {
+            if clock::now() >= deadline {
+                return Err(io::Error::from(io::ErrorKind::TimedOut));
+            }
+            enter(&mut self.ring, Wait::For(1, Some(deadline)))?;
+            for completion in self.ring.completion() {
+                self.state.note_end(&completion);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Backend for UringBackend {
     fn turn(
         &mut self,
@@ -342,6 +384,9 @@ impl Drop for UringBackend {
     fn drop(&mut self) {
         if self.broken || self.cancel_all().is_err() {
             self.state.ports.iter_mut().for_each(Port::leak);
+        }
+        if self.broken || self.await_releases().is_err() {
+            self.state.zero_copy.leak();
         }
     }
 }

@@ -4,13 +4,14 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use io_uring::register::Restriction;
+use io_uring::register::{Probe, Restriction};
 use io_uring::squeue::Flags;
-use io_uring::{IoUring, opcode};
+use io_uring::{IoUring, Submitter, opcode};
 
 use super::port::Port;
 use super::refusal::Refusal;
-use crate::limits::{RING_LARGE, RING_SMALL, RingSize};
+use crate::limits::{LEASES, RING_LARGE, RING_SMALL, RingSize};
+use crate::shard::open::ZeroCopy;
 use crate::shard::sockets::Sockets;
 use crate::shard::waker::Waker;
 
@@ -21,6 +22,8 @@ pub(super) struct Built {
     /// Whether IORING_OP_SEND takes an address, which it has learnt in 6.1, as has the ring
     /// DEFER_TASKRUN.
     pub(super) plain_sends: bool,
+    /// How many sends without a copy may be under way; `None` where there can be none.
+    pub(super) zero_copy: Option<u32>,
 }
 
 /// Registered files: the sockets by their ids, then these.
@@ -49,12 +52,13 @@ pub(super) fn build(
     sockets: &Sockets,
     waker: &Waker,
     probe: Option<BorrowedFd<'_>>,
+    zero_copy: ZeroCopy,
 ) -> Result<Built, Refusal> {
-    match build_sized(sockets, waker, probe, RING_LARGE) {
+    match build_sized(sockets, waker, probe, zero_copy, RING_LARGE) {
         Err(refusal) if refusal.is(libc::ENOMEM) => {
             // The memory of the failed attempt is accounted for until the kernel has cleaned up.
             std::thread::sleep(core::time::Duration::from_millis(20));
-            build_sized(sockets, waker, probe, RING_SMALL)
+            build_sized(sockets, waker, probe, zero_copy, RING_SMALL)
         }
         result => result,
     }
@@ -64,6 +68,7 @@ fn build_sized(
     sockets: &Sockets,
     waker: &Waker,
     probe: Option<BorrowedFd<'_>>,
+    zero_copy: ZeroCopy,
     size: RingSize,
 ) -> Result<Built, Refusal> {
     let (ring, plain_sends) = create(size).map_err(Refusal::at("io_uring_setup"))?;
@@ -81,8 +86,9 @@ fn build_sized(
     submitter
         .register_files(&files)
         .map_err(Refusal::at("registering sockets"))?;
+    let zero_copy = zero_copy == ZeroCopy::Auto && can_zero_copy(&submitter);
     submitter
-        .register_restrictions(&mut restrictions())
+        .register_restrictions(&mut restrictions(zero_copy))
         .map_err(Refusal::at("restricting the ring"))?;
     submitter
         .register_enable_rings()
@@ -91,6 +97,8 @@ fn build_sized(
         ring,
         ports,
         plain_sends,
+        // A notification for each must find room beside all else that completes.
+        zero_copy: zero_copy.then_some(size.completions / 4),
     })
 }
 
@@ -134,11 +142,21 @@ fn files(sockets: &Sockets, waker: &Waker, probe: Option<BorrowedFd<'_>>) -> Vec
         .collect()
 }
 
-/// Five kinds of requests, on registered files only; afterwards files can only be taken away or
+/// Whether the kernel knows the request (Linux 6.1), and gave the table that registered memory
+/// will be in.
+fn can_zero_copy(submitter: &Submitter<'_>) -> bool {
+    let mut known = Probe::new();
+    submitter.register_probe(&mut known).is_ok()
+        && known.is_supported(opcode::SendMsgZc::CODE)
+        && submitter.register_buffers_sparse(u32::from(LEASES)).is_ok()
+}
+
+/// Six kinds of requests, on registered files only; afterwards files can only be taken away or
 /// replaced. Whoever takes this process over cannot use its ring to open or connect anything.
-fn restrictions() -> Vec<Restriction> {
+fn restrictions(zero_copy: bool) -> Vec<Restriction> {
     const FILES_UNREGISTER: u8 = 3;
     const FILES_UPDATE: u8 = 6;
+    const BUFFERS_UPDATE: u8 = 16;
     let fixed = Flags::FIXED_FILE.bits();
     let operations = [
         opcode::Send::CODE,
@@ -148,6 +166,11 @@ fn restrictions() -> Vec<Restriction> {
         opcode::AsyncCancel::CODE,
     ];
     let registrations = [FILES_UNREGISTER, FILES_UPDATE].map(Restriction::register_op);
+    let without_copy = [
+        Restriction::sqe_op(opcode::SendMsgZc::CODE),
+        Restriction::register_op(BUFFERS_UPDATE),
+    ];
+    let without_copy = without_copy.into_iter().filter(|_| zero_copy);
     let flags = [
         Restriction::sqe_flags_required(fixed),
         Restriction::sqe_flags_allowed(fixed | Flags::BUFFER_SELECT.bits()),
@@ -156,6 +179,7 @@ fn restrictions() -> Vec<Restriction> {
     operations
         .into_iter()
         .chain(registrations)
+        .chain(without_copy)
         .chain(flags)
         .collect()
 }

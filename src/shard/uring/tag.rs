@@ -14,6 +14,8 @@ pub(super) enum Tag {
     /// The watch on the waker.
     Wake,
     Cancel,
+    /// A send without a copy, by its number; it completes twice.
+    ZeroCopy(u32),
 }
 
 impl Tag {
@@ -24,6 +26,7 @@ impl Tag {
             Self::Send(position) => (4, position as u64),
             Self::Wake => (5, 0),
             Self::Cancel => (6, 0),
+            Self::ZeroCopy(flight) => (7, flight as u64),
         };
         kind << 32 | value
     }
@@ -40,6 +43,7 @@ impl Tag {
             4 => Self::Send(bits as u32),
             5 => Self::Wake,
             6 => Self::Cancel,
+            7 => Self::ZeroCopy(bits as u32),
             _ => return None,
         })
     }
@@ -58,6 +62,7 @@ mod tests {
             Tag::Send(u32::MAX),
             Tag::Wake,
             Tag::Cancel,
+            Tag::ZeroCopy(1023),
         ] {
             assert_eq!(Tag::unpack(tag.pack()), Some(tag));
         }
