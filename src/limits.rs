@@ -99,6 +99,16 @@ pub const TIMERS_PER_TURN: usize = 512;
 /// datagrams after a stall of the host, and about as long as the shortest resend takes anyway.
 pub const TIMERS_HELD_BACK: Nanos = Nanos::from_millis(10);
 
+// --- Multicast (RFC 2090) ---
+
+/// How often a member is told that it is the master now. It may have left since it joined; hundreds
+/// may wait behind it.
+pub const MASTER_OACKS: u8 = 4;
+
+/// A master that asks for nothing new in this time makes room for the next: longer than the interval
+/// at which clients repeat an ACK (5 s), because its last words may have been lost.
+pub const MASTER_PATIENCE: Nanos = Nanos::from_secs(6);
+
 // --- Requests ---
 
 /// The default cap for RFC 7440 windows. RFC 7440's own figures gain little beyond it, and

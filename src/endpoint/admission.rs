@@ -196,6 +196,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             max_blksize: tenant.max_blksize,
             max_windowsize: self.policy.max_windowsize,
             size: opened.size,
+            invitation: None,
         };
         let (terms, oack) = negotiate(&request.options, &offer);
         let mut transfer = ReadTransfer::new(terms, opened.size, oack.is_some(), now);

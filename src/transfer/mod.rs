@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod multicast;
 pub mod negotiate;
 mod pace;
 mod retry;
@@ -18,7 +19,8 @@ mod send;
 mod time;
 mod window;
 
-pub use negotiate::{MAX_BLKSIZE, Offer, Terms, negotiate};
+pub use multicast::{GroupStep, GroupTransfer};
+pub use negotiate::{Invitation, MAX_BLKSIZE, Offer, Terms, negotiate};
 pub use send::{ReadTransfer, Step};
 pub use time::Nanos;
 pub use window::{BlockRange, Rollover};

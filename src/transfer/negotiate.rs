@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use core::fmt::{self, Write};
+use core::net::SocketAddr;
 
 use super::time::Nanos;
 use super::window::Rollover;
@@ -24,6 +25,17 @@ pub struct Offer {
     pub max_windowsize: u16,
     /// Bytes that the client will receive.
     pub size: u64,
+    /// The group that a client may join who asks for it.
+    pub invitation: Option<Invitation>,
+}
+
+/// A place in a multicast group (RFC 2090).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invitation {
+    /// Where the DATA packets go.
+    pub group: SocketAddr,
+    /// Whether this client is to acknowledge them.
+    pub master: bool,
 }
 
 /// What holds for the transfer.
@@ -83,12 +95,19 @@ enum Grant {
     /// An empty file: curl takes a tsize of 0 for a failure, so the option is left out.
     SizeUnsaid,
     Rollover(Rollover),
+    Multicast(Invitation),
 }
 
 impl Grant {
     fn judge(option: OptionName, value: &[u8], offer: &Offer) -> Option<Self> {
+        if option == OptionName::Multicast {
+            // RFC 2090: the client sends it without a value.
+            return offer.invitation.map(Self::Multicast);
+        }
         let number = parse_decimal(value)?;
         match option {
+            // A group is sent one block for each ACK, and its numbers never wrap.
+            OptionName::Windowsize | OptionName::Rollover if offer.invitation.is_some() => None,
             OptionName::Blksize => granted_blksize(number, offer).map(Self::Blksize),
             OptionName::Blksize2 => {
                 granted_blksize(number, offer).map(|blksize| Self::Blksize(1 << blksize.ilog2()))
@@ -112,6 +131,7 @@ impl Grant {
                 1 => Some(Self::Rollover(Rollover::ToOne)),
                 _ => None,
             },
+            OptionName::Multicast => None,
         }
     }
 
@@ -119,9 +139,10 @@ impl Grant {
     fn write_to(&self, oack: &mut OackBuilder, name: &[u8], asked: &[u8]) -> bool {
         match self {
             Self::Blksize(number) | Self::Windowsize(number) => {
-                oack.push(name, Decimal::new(u64::from(*number)).as_bytes())
+                oack.push(name, Text::of(&number).as_bytes())
             }
-            Self::Size(size) => oack.push(name, Decimal::new(*size).as_bytes()),
+            Self::Size(size) => oack.push(name, Text::of(&size).as_bytes()),
+            Self::Multicast(invitation) => oack.push(name, Text::of(invitation).as_bytes()),
             Self::Timeout(_) | Self::Rollover(_) => oack.push(name, asked),
             Self::SizeUnsaid => false,
         }
@@ -133,7 +154,7 @@ impl Grant {
             Self::Windowsize(windowsize) => terms.windowsize = *windowsize,
             Self::Timeout(timeout) => terms.timeout = Some(*timeout),
             Self::Rollover(rollover) => terms.rollover = *rollover,
-            Self::Size(_) | Self::SizeUnsaid => {}
+            Self::Size(_) | Self::SizeUnsaid | Self::Multicast(_) => {}
         }
     }
 }
@@ -155,6 +176,7 @@ struct Seen {
     timeout: bool,
     size: bool,
     rollover: bool,
+    multicast: bool,
 }
 
 impl Seen {
@@ -165,36 +187,45 @@ impl Seen {
             Grant::Timeout(_) => &mut self.timeout,
             Grant::Size(_) | Grant::SizeUnsaid => &mut self.size,
             Grant::Rollover(_) => &mut self.rollover,
+            Grant::Multicast(_) => &mut self.multicast,
         };
         !core::mem::replace(flag, true)
     }
 }
 
-/// A number as decimal text without the heap.
-struct Decimal {
-    digits: [u8; 20],
+/// RFC 2090: "addr,port,mc".
+impl fmt::Display for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, master } = self;
+        write!(f, "{},{},{}", group.ip(), group.port(), u8::from(*master))
+    }
+}
+
+/// A short text without the heap: any number, or any address with a port and a flag.
+struct Text {
+    bytes: [u8; 64],
     len: usize,
 }
 
-impl Decimal {
-    fn new(number: u64) -> Self {
+impl Text {
+    fn of(value: &dyn fmt::Display) -> Self {
         let mut text = Self {
-            digits: [0; 20],
+            bytes: [0; 64],
             len: 0,
         };
-        // 20 digits hold every u64, so the write cannot fail.
-        let _ = write!(text, "{number}");
+        // The longest value, an IPv6 address with port and flag, has 47 bytes: the write cannot fail.
+        let _ = write!(text, "{value}");
         text
     }
 
     fn as_bytes(&self) -> &[u8] {
-        self.digits.get(..self.len).unwrap_or_default()
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
-impl Write for Decimal {
+impl Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.digits.get_mut(self.len..).unwrap_or_default();
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
         let target = room.get_mut(..text.len()).ok_or(fmt::Error)?;
         target.copy_from_slice(text.as_bytes());
         self.len += text.len();
@@ -211,6 +242,7 @@ mod tests {
         max_blksize: 1468,
         max_windowsize: 64,
         size: 1_000_000,
+        invitation: None,
     };
 
     fn answer(options: &[u8], offer: &Offer) -> (Terms, String) {
@@ -280,6 +312,25 @@ mod tests {
         assert_eq!(oack, "blksize|512|");
         assert!(terms.tsize_asked);
         assert_eq!(answer(b"tsize\x000\0", &offer).1, "");
+    }
+
+    #[test]
+    fn a_group_is_offered_to_who_asks_and_has_no_windows() {
+        let group = "[ff15::4:1]:1758".parse().expect("an address");
+        let invitation = |master| Offer {
+            invitation: Some(Invitation { group, master }),
+            ..OFFER
+        };
+        let asked = b"Multicast\0\0windowsize\x0016\0rollover\x001\0blksize\x001024\0";
+        let (terms, oack) = answer(asked, &invitation(true));
+        assert_eq!(oack, "Multicast|ff15::4:1,1758,1|blksize|1024|");
+        assert_eq!((terms.windowsize, terms.rollover), (1, Rollover::ToZero));
+        let (_, oack) = answer(b"multicast\0\0", &invitation(false));
+        assert_eq!(oack, "multicast|ff15::4:1,1758,0|");
+        assert_eq!(
+            answer(b"blksize\x00512\0", &invitation(true)).1,
+            "blksize|512|"
+        );
     }
 
     #[test]

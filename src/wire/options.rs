@@ -31,10 +31,12 @@ pub enum OptionName {
     Windowsize,
     /// tftp-hpa: the block number that follows 65,535; 0 or 1.
     Rollover,
+    /// RFC 2090: empty in a request; address, port and master flag in an OACK.
+    Multicast,
 }
 
 impl OptionName {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("blksize", Self::Blksize),
         ("blksize2", Self::Blksize2),
         ("timeout", Self::Timeout),
@@ -42,6 +44,7 @@ impl OptionName {
         ("tsize", Self::Tsize),
         ("windowsize", Self::Windowsize),
         ("rollover", Self::Rollover),
+        ("multicast", Self::Multicast),
     ];
 
     #[must_use]

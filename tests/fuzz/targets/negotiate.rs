@@ -38,6 +38,7 @@ fn read_offer(input: &mut Input<'_>) -> Option<Offer> {
         max_windowsize: input.number()?,
         // Small sizes and those beyond 32 bits alike.
         size: u64::from(input.number()?) << (input.byte()? % 49),
+        invitation: None,
     })
 }
 
@@ -74,6 +75,8 @@ fn answers(name: &[u8], wish: &[u8], value: &[u8]) -> bool {
         OptionName::Blksize2 => given <= wished && given.is_power_of_two(),
         OptionName::Timeout | OptionName::Utimeout | OptionName::Rollover => wish == value,
         OptionName::Tsize => given > 0,
+        // Nobody is invited here.
+        OptionName::Multicast => false,
     }
 }
 
@@ -87,6 +90,7 @@ fn well_formed(option: OptionName, value: &[u8]) -> Option<u128> {
         OptionName::Tsize => true,
         OptionName::Windowsize => number >= 1,
         OptionName::Rollover => number <= 1,
+        OptionName::Multicast => false,
     };
     valid.then_some(number)
 }
@@ -134,6 +138,7 @@ fn check_terms(terms: &Terms, asked: &[Pair<'_>], granted: &[Pair<'_>], offer: &
             OptionName::Tsize => assert_eq!(given, offer.size),
             OptionName::Rollover if given == 1 => expected.rollover = Rollover::ToOne,
             OptionName::Rollover => {}
+            OptionName::Multicast => panic!("nobody is invited here"),
         }
     }
     let size_asked = |(name, value): &Pair<'_>| {

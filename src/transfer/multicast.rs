@@ -1,0 +1,304 @@
+//! One file on its way to a multicast group (RFC 2090): what its master client has asked for, and
+//! when it is asked again. It never knows who the members are: the endpoint keeps their list.
+
+use super::retry::Retry;
+use super::time::Nanos;
+use super::window::{BlockRange, Rollover};
+use crate::limits::{MASTER_OACKS, MASTER_PATIENCE};
+
+/// The newest block that a group can be sent. An ACK of a new master may name any block, so block
+/// numbers must not wrap.
+pub const MULTICAST_BLOCKS_MAX: u64 = 0xffff;
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupStep {
+    Nothing,
+    /// Tell the master (again) that it is the master.
+    Oack,
+    /// Send this block to the group.
+    Send(BlockRange),
+    /// The master has every block: the next one is to be elected.
+    MasterDone,
+    /// The master is not heard: the next one is to be elected. The text says how it fell silent.
+    MasterLost(&'static str),
+}
+
+/// The state of one group. There is one master at a time, and one block under way.
+#[derive(Debug)]
+pub struct GroupTransfer {
+    blksize: u16,
+    size: u64,
+    /// The block that the master acknowledged last: it wants the one behind it.
+    acked: u64,
+    /// When the newest packet left.
+    sent_at: Nanos,
+    /// When the master was elected or last asked for another block.
+    progress_at: Nanos,
+    deadline: Nanos,
+    retry: Retry,
+    /// Sendings of the same packet.
+    tries: u8,
+    /// The master was told, and has not answered.
+    elected: bool,
+    /// The block waits for the disk.
+    parked: bool,
+    resends: u32,
+}
+
+impl GroupTransfer {
+    /// A group for a file of `size` bytes in blocks of `blksize`. It waits for a master.
+    #[must_use]
+    pub fn new(blksize: u16, size: u64) -> Self {
+        Self {
+            blksize,
+            size,
+            acked: 0,
+            sent_at: Nanos::ZERO,
+            progress_at: Nanos::ZERO,
+            deadline: Nanos::NEVER,
+            retry: Retry::new(None),
+            tries: 0,
+            elected: false,
+            parked: false,
+            resends: 0,
+        }
+    }
+
+    /// Whether a file can be sent so.
+    #[must_use]
+    pub fn suits(blksize: u16, size: u64) -> bool {
+        size / u64::from(blksize.max(1)) < MULTICAST_BLOCKS_MAX
+    }
+
+    /// There is a new master. What the former one had says nothing of it.
+    pub fn elect(&mut self, now: Nanos) -> GroupStep {
+        self.acked = 0;
+        self.elected = true;
+        self.parked = false;
+        self.tries = 0;
+        self.progress_at = now;
+        self.retry.progressed();
+        self.note_sent(now);
+        GroupStep::Oack
+    }
+
+    /// The master's ACK `block`: "I have every block up to here, send the next" (RFC 2090, Data
+    /// Transfer). It may leap forward over blocks that it heard while others were masters.
+    pub fn ack(&mut self, now: Nanos, block: u16) -> GroupStep {
+        let block = u64::from(block);
+        // A repeated ACK never causes DATA: RFC 1123, section 4.2.3.1.
+        let news = self.elected || block > self.acked;
+        if !news || block > self.last_block() {
+            return GroupStep::Nothing;
+        }
+        if self.tries == 0 && !self.parked {
+            self.retry.sample(now - self.sent_at);
+        }
+        self.elected = false;
+        self.parked = false;
+        self.acked = block;
+        self.progress_at = now;
+        self.tries = 0;
+        self.retry.progressed();
+        if block == self.last_block() {
+            self.deadline = Nanos::NEVER;
+            return GroupStep::MasterDone;
+        }
+        self.note_sent(now);
+        GroupStep::Send(self.wanted())
+    }
+
+    /// The deadline passed.
+    pub fn expired(&mut self, now: Nanos) -> GroupStep {
+        if self.elected && self.tries >= MASTER_OACKS {
+            return GroupStep::MasterLost("the client did not answer when it became the master");
+        }
+        if now - self.progress_at >= MASTER_PATIENCE {
+            return GroupStep::MasterLost("the client fell silent while it was the master");
+        }
+        self.tries = self.tries.saturating_add(1);
+        self.resends = self.resends.saturating_add(1);
+        self.retry.back_off();
+        self.note_sent(now);
+        if self.elected {
+            GroupStep::Oack
+        } else {
+            GroupStep::Send(self.wanted())
+        }
+    }
+
+    /// The block is not in memory. It is asked for again at `deadline`, or by [`loaded`](Self::loaded).
+    pub const fn park(&mut self, deadline: Nanos) {
+        self.parked = true;
+        self.deadline = deadline;
+    }
+
+    /// The disk has answered.
+    pub fn loaded(&mut self, now: Nanos) -> GroupStep {
+        if !self.parked {
+            return GroupStep::Nothing;
+        }
+        self.parked = false;
+        self.progress_at = now;
+        // The wait was ours, so its answer is no sample.
+        self.tries = 1;
+        self.note_sent(now);
+        GroupStep::Send(self.wanted())
+    }
+
+    /// Nobody is the master: nothing is due.
+    pub const fn rest(&mut self) {
+        self.deadline = Nanos::NEVER;
+    }
+
+    fn note_sent(&mut self, now: Nanos) {
+        self.sent_at = now;
+        self.deadline = now + self.retry.interval();
+    }
+
+    const fn wanted(&self) -> BlockRange {
+        BlockRange {
+            first: self.acked + 1,
+            count: 1,
+        }
+    }
+
+    /// The file's final block: the first that is shorter than blksize, if only by all its bytes.
+    #[must_use]
+    pub fn last_block(&self) -> u64 {
+        self.size / u64::from(self.blksize) + 1
+    }
+
+    #[must_use]
+    pub const fn deadline(&self) -> Nanos {
+        self.deadline
+    }
+
+    #[must_use]
+    pub const fn blksize(&self) -> u16 {
+        self.blksize
+    }
+
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Bytes that the master is known to have.
+    #[must_use]
+    pub fn acked_bytes(&self) -> u64 {
+        (self.acked * u64::from(self.blksize)).min(self.size)
+    }
+
+    #[must_use]
+    pub const fn resends(&self) -> u32 {
+        self.resends
+    }
+
+    #[must_use]
+    pub const fn round_trip(&self) -> Nanos {
+        self.retry.round_trip()
+    }
+
+    /// A group's numbers never wrap.
+    #[must_use]
+    pub const fn rollover() -> Rollover {
+        Rollover::ToZero
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Nanos = Nanos::from_secs(1);
+    const MS: Nanos = Nanos::from_millis(1);
+
+    fn block(first: u64) -> GroupStep {
+        GroupStep::Send(BlockRange { first, count: 1 })
+    }
+
+    #[test]
+    fn a_master_is_told_then_asks_block_by_block() {
+        let mut group = GroupTransfer::new(512, 1024);
+        assert_eq!(group.elect(T0), GroupStep::Oack);
+        assert_eq!(group.ack(T0 + MS, 0), block(1));
+        assert_eq!(group.ack(T0 + MS, 1), block(2));
+        assert_eq!(group.ack(T0 + MS, 2), block(3));
+        assert_eq!(group.ack(T0 + MS, 3), GroupStep::MasterDone);
+    }
+
+    #[test]
+    fn a_repeated_ack_causes_no_data() {
+        let mut group = GroupTransfer::new(512, 10_000);
+        group.elect(T0);
+        assert_eq!(group.ack(T0 + MS, 0), block(1));
+        assert_eq!(group.ack(T0 + MS, 0), GroupStep::Nothing);
+        assert_eq!(group.ack(T0 + MS, 1), block(2));
+        assert_eq!(group.ack(T0 + MS, 0), GroupStep::Nothing);
+        assert_eq!(group.ack(T0 + MS, 21), GroupStep::Nothing, "behind the end");
+    }
+
+    #[test]
+    fn a_new_master_starts_where_it_likes_and_leaps() {
+        let mut group = GroupTransfer::new(512, 10_000);
+        group.elect(T0);
+        assert_eq!(group.ack(T0, 7), block(8));
+        assert_eq!(group.ack(T0, 15), block(16));
+        group.elect(T0);
+        assert_eq!(group.ack(T0, 3), block(4), "the next one is behind");
+        group.elect(T0);
+        assert_eq!(group.ack(T0, 20), GroupStep::MasterDone, "it heard all");
+    }
+
+    #[test]
+    fn silence_is_met_by_resends_and_then_by_an_election() {
+        let mut group = GroupTransfer::new(512, 10_000);
+        group.elect(T0);
+        let mut now = group.deadline();
+        let mut told = 0;
+        let lost = loop {
+            match group.expired(now) {
+                GroupStep::Oack => told += 1,
+                step => break step,
+            }
+            assert!(group.deadline() > now);
+            now = group.deadline();
+        };
+        assert!(matches!(lost, GroupStep::MasterLost(_)), "{lost:?}");
+        assert_eq!(told, MASTER_OACKS);
+        group.elect(now);
+        assert_eq!(group.ack(now, 0), block(1));
+        let silent_since = now;
+        loop {
+            now = group.deadline();
+            match group.expired(now) {
+                step @ GroupStep::Send(_) => assert_eq!(step, block(1)),
+                step => break assert!(matches!(step, GroupStep::MasterLost(_)), "{step:?}"),
+            }
+        }
+        assert!(now - silent_since >= MASTER_PATIENCE);
+    }
+
+    #[test]
+    fn only_files_whose_numbers_do_not_wrap_suit() {
+        assert!(GroupTransfer::suits(512, 512 * 65_535 - 1));
+        assert!(!GroupTransfer::suits(512, 512 * 65_535));
+        assert_eq!(
+            GroupTransfer::new(512, 512 * 65_535 - 1).last_block(),
+            65_535
+        );
+    }
+
+    #[test]
+    fn a_block_waits_for_the_disk() {
+        let mut group = GroupTransfer::new(512, 10_000);
+        group.elect(T0);
+        assert_eq!(group.ack(T0, 0), block(1));
+        group.park(T0 + MS);
+        assert_eq!(group.deadline(), T0 + MS);
+        assert_eq!(group.loaded(T0 + MS), block(1));
+        assert_eq!(group.loaded(T0 + MS), GroupStep::Nothing);
+    }
+}
