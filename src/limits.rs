@@ -109,6 +109,22 @@ pub const MASTER_OACKS: u8 = 4;
 /// at which clients repeat an ACK (5 s), because its last words may have been lost.
 pub const MASTER_PATIENCE: Nanos = Nanos::from_secs(6);
 
+/// After this time a master that took longer than [`MASTER_BLOCK`] for each block lets the others
+/// have their turn, and comes back at the end of the line.
+pub const MASTER_TERM: Nanos = Nanos::from_secs(10);
+pub const MASTER_BLOCK: Nanos = Nanos::from_millis(20);
+
+/// A member that is not the master does not answer its OACK (RFC 2090), so it is told this often. If
+/// all were lost it would hear nothing and ask again seconds later, when most of the file has passed.
+pub const MEMBER_OACKS: u8 = 3;
+pub const MEMBER_OACK_PAUSE: Nanos = Nanos::from_millis(60);
+
+/// Groups of one shard at a time. A farm boots from a dozen files.
+pub const MULTICAST_GROUPS: usize = 64;
+
+/// Members of one group; who comes later is served alone.
+pub const MULTICAST_MEMBERS: usize = 16_384;
+
 // --- Requests ---
 
 /// The default cap for RFC 7440 windows. RFC 7440's own figures gain little beyond it, and

@@ -4,11 +4,11 @@
 use core::hash::BuildHasher;
 
 use super::effects::{Effects, OpenRequest};
-use super::report::{Outcome, Report};
+use super::report::{Ending, Outcome, Report};
 use super::route::{Route, Ticket};
 use super::tenant::{Phase, Tenant};
 use super::wheel::Armed;
-use super::{Datagram, Endpoint, Opened, Refusal};
+use super::{Datagram, Endpoint, GroupRange, Opened, Refusal};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, MAX_TRANSFERS, RESTART_AFTER};
 use crate::transfer::{Nanos, Offer, ReadTransfer, negotiate};
 use crate::wire::packet::ErrorPacket;
@@ -21,6 +21,8 @@ pub struct Policy {
     pub max_windowsize: u16,
     /// Transfers at a time.
     pub max_transfers: usize,
+    /// Where clients that ask for it share a stream (RFC 2090); nowhere unless the operator says so.
+    pub groups: Option<GroupRange>,
 }
 
 impl Default for Policy {
@@ -28,6 +30,7 @@ impl Default for Policy {
         Self {
             max_windowsize: DEFAULT_MAX_WINDOWSIZE,
             max_transfers: MAX_TRANSFERS,
+            groups: None,
         }
     }
 }
@@ -107,6 +110,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
         let step = match &mut tenant.phase {
             Phase::Opening => None,
+            Phase::Listening(member) => {
+                let group = member.group;
+                self.counters.repeated_requests += 1;
+                self.welcome(now, group, ticket, effects);
+                return true;
+            }
             Phase::Reading { transfer, .. } if !transfer.proven() => {
                 Some(transfer.first_answer(now))
             }
@@ -185,8 +194,14 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         opened: Opened<I>,
         effects: &mut F,
     ) {
-        let Some(tenant) = self.slots.get_mut(ticket) else {
+        if self.slots.get_mut(ticket).is_none() {
             // The client was faster to leave than the disk to answer.
+            return;
+        }
+        let Some(opened) = self.join(now, ticket, opened, effects) else {
+            return;
+        };
+        let Some(tenant) = self.slots.get_mut(ticket) else {
             return;
         };
         let Some(request) = tenant.request() else {
@@ -223,7 +238,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 ErrorCode::NOT_FOUND => Outcome::Missing,
                 _ => Outcome::Refused,
             };
-            tenant.end(now, outcome, refusal.reason, None, effects);
+            tenant.end(now, Ending::new(outcome, refusal.reason), None, effects);
         }
     }
 }

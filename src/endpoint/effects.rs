@@ -54,6 +54,9 @@ pub trait Effects {
     /// Whether the file is still the one that was opened. Asked before its last block goes out.
     fn unchanged(&mut self, image: &Self::Image) -> bool;
 
+    /// Whether two images are the same content, so that one stream can serve both.
+    fn same(&self, one: &Self::Image, other: &Self::Image) -> bool;
+
     /// A transfer or a refused request ended. The image is handed back: sends queued in this turn
     /// may still point into it, so whoever queued them must hold on to it.
     fn finished(&mut self, report: &Report<'_>, image: Option<Self::Image>);

@@ -13,6 +13,8 @@
 
 mod admission;
 mod effects;
+mod groups;
+mod multicast;
 mod report;
 mod route;
 mod slots;
@@ -25,6 +27,7 @@ use core::hash::BuildHasher;
 
 pub use admission::Policy;
 pub use effects::{Effects, OpenRequest, Train};
+pub use groups::GroupRange;
 pub use report::{Outcome, Report};
 pub use route::{Local, Peer, Route, SocketId, Ticket};
 
@@ -32,6 +35,8 @@ use crate::limits::TIMERS_PER_TURN;
 use crate::transfer::{BlockRange, Nanos, Step};
 use crate::wire::packet::ErrorPacket;
 use crate::wire::{ErrorCode, Packet, decode};
+use groups::Groups;
+use report::Ending;
 use slots::Slots;
 use strangers::Strangers;
 use table::Table;
@@ -45,6 +50,7 @@ pub struct Endpoint<I, S> {
     table: Table<S>,
     wheel: Wheel,
     strangers: Strangers,
+    groups: Groups<I>,
     policy: Policy,
     counters: Counters,
     draining: bool,
@@ -101,6 +107,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             table: Table::new(hasher),
             wheel: Wheel::new(now),
             strangers: Strangers::new(),
+            groups: Groups::new(),
             policy,
             counters: Counters::default(),
             draining: false,
@@ -168,9 +175,16 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     /// Blocks that were not in memory are now, or will not be sooner.
     pub fn loaded<F: Effects<Image = I>>(&mut self, now: Nanos, ticket: Ticket, effects: &mut F) {
-        if let Some(Phase::Reading { transfer, .. }) = self.phase(ticket) {
-            let step = transfer.loaded(now);
-            self.act(now, ticket, step, effects);
+        match self.phase(ticket) {
+            Some(Phase::Reading { transfer, .. }) => {
+                let step = transfer.loaded(now);
+                self.act(now, ticket, step, effects);
+            }
+            Some(Phase::Listening(member)) => {
+                let group = member.group;
+                self.group_loaded(now, group, effects);
+            }
+            _ => {}
         }
     }
 
@@ -182,7 +196,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         blocks: BlockRange,
         effects: &mut F,
     ) {
-        self.send(now, ticket, blocks, effects);
+        match self.phase(ticket) {
+            Some(Phase::Listening(member)) => {
+                let group = member.group;
+                self.group_send(now, group, blocks, effects);
+            }
+            _ => self.send(now, ticket, blocks, effects),
+        }
     }
 
     /// Acts on what is due, a bounded number at a time.
@@ -232,14 +252,20 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             self.unknown_tid(now, route, effects);
             return;
         };
-        let Some(Phase::Reading { transfer, oack, .. }) = self.phase(ticket) else {
-            return;
-        };
-        let step = transfer.ack(now, block);
-        if oack.is_some() && transfer.proven() {
-            *oack = None;
+        match self.phase(ticket) {
+            Some(Phase::Reading { transfer, oack, .. }) => {
+                let step = transfer.ack(now, block);
+                if oack.is_some() && transfer.proven() {
+                    *oack = None;
+                }
+                self.act(now, ticket, step, effects);
+            }
+            Some(Phase::Listening(member)) => {
+                let group = member.group;
+                self.member_ack(now, group, ticket, block, effects);
+            }
+            Some(Phase::Opening) | None => {}
         }
-        self.act(now, ticket, step, effects);
     }
 
     /// RFC 1350, section 4: a packet from an unexpected source gets ERROR 5 and disturbs nothing.
@@ -279,7 +305,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             (Outcome::PeerError, "")
         };
         if let Some(tenant) = self.evict(ticket) {
-            tenant.end(now, outcome, reason, Some((code, text)), effects);
+            let ending = Ending {
+                outcome,
+                reason,
+                peer_error: Some((code, text)),
+            };
+            self.close(now, ticket, tenant, ending, effects);
         }
     }
 
@@ -301,16 +332,22 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return;
         }
         tenant.armed = Armed::NOT;
-        let Phase::Reading { transfer, .. } = &mut tenant.phase else {
-            return;
-        };
-        let deadline = transfer.deadline();
-        if deadline > now {
-            self.wheel.arm(slot, &mut tenant.armed, deadline);
-            return;
+        match &mut tenant.phase {
+            Phase::Opening => {}
+            Phase::Reading { transfer, .. } => {
+                let deadline = transfer.deadline();
+                if deadline > now {
+                    self.wheel.arm(slot, &mut tenant.armed, deadline);
+                    return;
+                }
+                let step = transfer.expired(now);
+                self.act(now, ticket, step, effects);
+            }
+            Phase::Listening(member) => {
+                let group = member.group;
+                self.member_timer(now, group, ticket, effects);
+            }
         }
-        let step = transfer.expired(now);
-        self.act(now, ticket, step, effects);
     }
 
     /// Does what a transfer asks for.
@@ -353,12 +390,15 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
     }
 
     fn rearm(&mut self, ticket: Ticket) {
-        if let Some(tenant) = self.slots.get_mut(ticket)
-            && let Phase::Reading { transfer, .. } = &tenant.phase
-        {
-            let deadline = transfer.deadline();
-            self.wheel.arm(ticket.slot, &mut tenant.armed, deadline);
-        }
+        let Some(tenant) = self.slots.get_mut(ticket) else {
+            return;
+        };
+        let deadline = match &tenant.phase {
+            Phase::Opening => return,
+            Phase::Reading { transfer, .. } => transfer.deadline(),
+            Phase::Listening(member) => self.groups.deadline_of(ticket, member),
+        };
+        self.wheel.arm(ticket.slot, &mut tenant.armed, deadline);
     }
 
     fn abort<F: Effects<Image = I>>(
@@ -368,10 +408,19 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         why: Refusal<'_>,
         effects: &mut F,
     ) {
+        if let Some(Phase::Listening(member)) = self.phase(ticket) {
+            let group = member.group;
+            return self.abort_group(now, group, why, effects);
+        }
         if let Some(tenant) = self.evict(ticket) {
             let error = ErrorPacket::new(why.code, why.text);
             effects.send_packet(&tenant.route, error.as_bytes());
-            tenant.end(now, Outcome::Aborted, why.reason, None, effects);
+            tenant.end(
+                now,
+                Ending::new(Outcome::Aborted, why.reason),
+                None,
+                effects,
+            );
         }
     }
 
@@ -390,8 +439,24 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 let hash = self.table.hasher().hash_one(tenant.route.peer.key());
                 self.strangers.note(hash, now);
             }
-            tenant.end(now, outcome, reason, None, effects);
+            self.close(now, ticket, tenant, Ending::new(outcome, reason), effects);
         }
+    }
+
+    /// Records the end of an evicted transfer; a multicast group goes on without it.
+    fn close<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        tenant: Tenant<I>,
+        ending: Ending<'_>,
+        effects: &mut F,
+    ) {
+        let shared = match &tenant.phase {
+            Phase::Listening(member) => self.leave(now, member.group, ticket, effects),
+            _ => None,
+        };
+        tenant.end(now, ending, shared, effects);
     }
 
     /// Takes a transfer out of the slab and the table. Its wheel entry dies when it comes up.

@@ -46,6 +46,26 @@ impl Outcome {
     }
 }
 
+/// How and why a transfer ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    pub outcome: Outcome,
+    /// In words for the operator; empty where the outcome says it all.
+    pub reason: &'a str,
+    /// The client's own ERROR, where it sent one.
+    pub peer_error: Option<(ErrorCode, &'a [u8])>,
+}
+
+impl<'a> Ending<'a> {
+    pub const fn new(outcome: Outcome, reason: &'a str) -> Self {
+        Self {
+            outcome,
+            reason,
+            peer_error: None,
+        }
+    }
+}
+
 /// One ended request.
 #[derive(Debug, Clone)]
 pub struct Report<'a> {

@@ -4,12 +4,12 @@
 use alloc::boxed::Box;
 
 use super::effects::{Effects, Train};
-use super::report::{Outcome, Report};
+use super::report::{Ending, Outcome, Report};
 use super::route::{Route, Ticket};
 use super::table::Key;
 use super::wheel::Armed;
 use crate::transfer::{BlockRange, Nanos, ReadTransfer};
-use crate::wire::{ErrorCode, Mode, Packet, Request, decode};
+use crate::wire::{Mode, Packet, Request, decode};
 
 /// A request that was taken in.
 #[derive(Debug)]
@@ -33,6 +33,20 @@ pub enum Phase<I> {
         /// Kept until the peer has acknowledged it.
         oack: Option<Box<[u8]>>,
     },
+    /// A member of a multicast group, which has content and state.
+    Listening(Membership),
+}
+
+/// A client's place in a multicast group.
+#[derive(Debug)]
+pub struct Membership {
+    pub group: u16,
+    pub blksize: u16,
+    pub size: u64,
+    /// How often it was told that it is a member.
+    pub told: u8,
+    /// When it is told again; the master has the group's deadline instead.
+    pub deadline: Nanos,
 }
 
 impl<I> Tenant<I> {
@@ -87,41 +101,55 @@ impl<I> Tenant<I> {
         true
     }
 
-    /// Hands the record of this request, and its image, to the outside.
+    /// Hands the record of this request, and its image, to the outside. A member of a group has no
+    /// image of its own: `shared` is the group's, where this was its last member.
     pub fn end<F: Effects<Image = I>>(
         self,
         now: Nanos,
-        outcome: Outcome,
-        reason: &str,
-        peer_error: Option<(ErrorCode, &[u8])>,
+        ending: Ending<'_>,
+        shared: Option<I>,
         effects: &mut F,
     ) {
         let request = read_request(&self.request);
-        let (transfer, image) = match self.phase {
-            Phase::Reading {
-                transfer, image, ..
-            } => (Some(transfer), Some(image)),
-            Phase::Opening => (None, None),
-        };
-        let transfer = transfer.as_ref();
-        let report = Report {
+        let mut report = Report {
             route: &self.route,
             name: request.as_ref().map_or(&[], |request| request.filename),
             mode: request
                 .as_ref()
                 .map_or(Mode::Unknown, |request| request.mode),
-            outcome,
-            reason,
-            peer_error,
-            bytes: transfer.map_or(0, ReadTransfer::acked_bytes),
-            size: transfer.map_or(0, ReadTransfer::size),
+            outcome: ending.outcome,
+            reason: ending.reason,
+            peer_error: ending.peer_error,
+            bytes: 0,
+            size: 0,
             duration: now - self.since,
-            blksize: transfer.map_or(0, |transfer| transfer.terms().blksize),
-            windowsize: transfer.map_or(0, |transfer| transfer.terms().windowsize),
-            resends: transfer.map_or(0, ReadTransfer::resends),
-            round_trip: transfer.map_or(Nanos::ZERO, ReadTransfer::round_trip),
+            blksize: 0,
+            windowsize: 0,
+            resends: 0,
+            round_trip: Nanos::ZERO,
         };
-        effects.finished(&report, image);
+        match self.phase {
+            Phase::Opening => effects.finished(&report, None),
+            Phase::Reading {
+                transfer, image, ..
+            } => {
+                report.bytes = transfer.acked_bytes();
+                report.size = transfer.size();
+                report.blksize = transfer.terms().blksize;
+                report.windowsize = transfer.terms().windowsize;
+                report.resends = transfer.resends();
+                report.round_trip = transfer.round_trip();
+                effects.finished(&report, Some(image));
+            }
+            Phase::Listening(member) => {
+                let all = ending.outcome == Outcome::Completed;
+                report.bytes = if all { member.size } else { 0 };
+                report.size = member.size;
+                report.blksize = member.blksize;
+                report.windowsize = 1;
+                effects.finished(&report, shared);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::retry::Retry;
 use super::time::Nanos;
 use super::window::{BlockRange, Rollover};
-use crate::limits::{MASTER_OACKS, MASTER_PATIENCE};
+use crate::limits::{GIVE_UP, MASTER_BLOCK, MASTER_OACKS, MASTER_PATIENCE, MASTER_TERM};
 
 /// The newest block that a group can be sent. An ACK of a new master may name any block, so block
 /// numbers must not wrap.
@@ -22,6 +22,9 @@ pub enum GroupStep {
     MasterDone,
     /// The master is not heard: the next one is to be elected. The text says how it fell silent.
     MasterLost(&'static str),
+    /// The master gets on too slowly for the others that wait: it should stand back. If there are
+    /// none, [`GroupTransfer::go_on`].
+    MasterSlow,
 }
 
 /// The state of one group. There is one master at a time, and one block under way.
@@ -31,6 +34,9 @@ pub struct GroupTransfer {
     size: u64,
     /// The block that the master acknowledged last: it wants the one behind it.
     acked: u64,
+    /// Where the master's term began, and with which block.
+    term_at: Nanos,
+    term_from: u64,
     /// When the newest packet left.
     sent_at: Nanos,
     /// When the master was elected or last asked for another block.
@@ -54,6 +60,8 @@ impl GroupTransfer {
             blksize,
             size,
             acked: 0,
+            term_at: Nanos::ZERO,
+            term_from: 0,
             sent_at: Nanos::ZERO,
             progress_at: Nanos::ZERO,
             deadline: Nanos::NEVER,
@@ -95,6 +103,9 @@ impl GroupTransfer {
         if self.tries == 0 && !self.parked {
             self.retry.sample(now - self.sent_at);
         }
+        if self.elected {
+            self.begin_term(now, block);
+        }
         self.elected = false;
         self.parked = false;
         self.acked = block;
@@ -102,15 +113,30 @@ impl GroupTransfer {
         self.tries = 0;
         self.retry.progressed();
         if block == self.last_block() {
-            self.deadline = Nanos::NEVER;
             return GroupStep::MasterDone;
         }
-        self.note_sent(now);
-        GroupStep::Send(self.wanted())
+        if self.too_slow(now) {
+            return GroupStep::MasterSlow;
+        }
+        self.request(now)
+    }
+
+    /// The slow master stays: nobody else waits.
+    pub fn go_on(&mut self, now: Nanos) -> GroupStep {
+        self.begin_term(now, self.acked);
+        self.request(now)
     }
 
     /// The deadline passed.
     pub fn expired(&mut self, now: Nanos) -> GroupStep {
+        if self.parked {
+            let given_up = now - self.progress_at >= GIVE_UP;
+            return if given_up {
+                GroupStep::MasterLost("the disk did not deliver the file")
+            } else {
+                GroupStep::Send(self.wanted())
+            };
+        }
         if self.elected && self.tries >= MASTER_OACKS {
             return GroupStep::MasterLost("the client did not answer when it became the master");
         }
@@ -120,12 +146,11 @@ impl GroupTransfer {
         self.tries = self.tries.saturating_add(1);
         self.resends = self.resends.saturating_add(1);
         self.retry.back_off();
-        self.note_sent(now);
         if self.elected {
-            GroupStep::Oack
-        } else {
-            GroupStep::Send(self.wanted())
+            self.note_sent(now);
+            return GroupStep::Oack;
         }
+        self.request(now)
     }
 
     /// The block is not in memory. It is asked for again at `deadline`, or by [`loaded`](Self::loaded).
@@ -143,13 +168,23 @@ impl GroupTransfer {
         self.progress_at = now;
         // The wait was ours, so its answer is no sample.
         self.tries = 1;
+        self.request(now)
+    }
+
+    fn request(&mut self, now: Nanos) -> GroupStep {
         self.note_sent(now);
         GroupStep::Send(self.wanted())
     }
 
-    /// Nobody is the master: nothing is due.
-    pub const fn rest(&mut self) {
-        self.deadline = Nanos::NEVER;
+    const fn begin_term(&mut self, now: Nanos, block: u64) {
+        self.term_at = now;
+        self.term_from = block;
+    }
+
+    /// One machine with a bad link must not hold up a farm.
+    fn too_slow(&self, now: Nanos) -> bool {
+        let term = now - self.term_at;
+        term >= MASTER_TERM && term > MASTER_BLOCK.times(self.acked - self.term_from)
     }
 
     fn note_sent(&mut self, now: Nanos) {
@@ -292,12 +327,28 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_master_stands_back_unless_it_is_alone() {
+        let mut group = GroupTransfer::new(512, 100_000);
+        group.elect(T0);
+        let mut now = T0;
+        let mut asked = 0;
+        while group.ack(now, asked) == block(u64::from(asked) + 1) {
+            asked += 1;
+            now = now + MASTER_BLOCK.times(2);
+        }
+        assert!(now - T0 >= MASTER_TERM);
+        assert_eq!(group.go_on(now), block(u64::from(asked) + 1));
+        assert_eq!(group.ack(now, asked + 1), block(u64::from(asked) + 2));
+    }
+
+    #[test]
     fn a_block_waits_for_the_disk() {
         let mut group = GroupTransfer::new(512, 10_000);
         group.elect(T0);
         assert_eq!(group.ack(T0, 0), block(1));
         group.park(T0 + MS);
         assert_eq!(group.deadline(), T0 + MS);
+        assert_eq!(group.expired(T0 + MS), block(1));
         assert_eq!(group.loaded(T0 + MS), block(1));
         assert_eq!(group.loaded(T0 + MS), GroupStep::Nothing);
     }

@@ -212,6 +212,10 @@ impl Effects for Network {
         true
     }
 
+    fn same(&self, (): &(), (): &()) -> bool {
+        false
+    }
+
     fn unchanged(&mut self, (): &()) -> bool {
         true
     }
