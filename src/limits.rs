@@ -119,6 +119,14 @@ pub const MASTER_BLOCK: Nanos = Nanos::from_millis(20);
 pub const MEMBER_OACKS: u8 = 3;
 pub const MEMBER_OACK_PAUSE: Nanos = Nanos::from_millis(60);
 
+/// How long a stream waits for members, in seconds, unless the operator says otherwise: longer than
+/// the 5 s after which a client repeats a request that was lost. Without it that client would need a
+/// second copy of whatever the others have had by then.
+pub const GATHER_SECS: u64 = 6;
+
+/// A client that is alone after this long is not kept waiting.
+pub const GATHER_ALONE: Nanos = Nanos::from_secs(1);
+
 /// Groups of one shard at a time. A farm boots from a dozen files.
 pub const MULTICAST_GROUPS: usize = 64;
 

@@ -17,6 +17,8 @@ pub struct GroupRange {
     pub v6: Option<(Ipv6Addr, u32)>,
     /// Where the members listen.
     pub port: u16,
+    /// How long a stream waits for members before it begins.
+    pub gather: Nanos,
 }
 
 impl GroupRange {
@@ -41,7 +43,7 @@ impl GroupRange {
                     count,
                 )
             }),
-            port: self.port,
+            ..self
         }
     }
 
@@ -72,6 +74,7 @@ pub struct Group<I> {
     pub transfer: GroupTransfer,
     /// The first one is the master.
     pub members: VecDeque<Ticket>,
+    pub since: Nanos,
 }
 
 impl<I> Group<I> {
@@ -166,6 +169,7 @@ mod tests {
             v4: Some((Ipv4Addr::new(239, 255, 0, 0), 10)),
             v6: None,
             port: 1758,
+            gather: Nanos::ZERO,
         };
         let parts: Vec<_> = (0..4).filter_map(|nth| range.share(nth, 4).v4).collect();
         let expected = [(0, 3), (3, 3), (6, 2), (8, 2)];
@@ -181,6 +185,7 @@ mod tests {
             v4: Some((Ipv4Addr::new(239, 255, 0, 7), 2)),
             v6: None,
             port: 1758,
+            gather: Nanos::ZERO,
         };
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         assert_eq!(

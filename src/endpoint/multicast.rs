@@ -11,7 +11,7 @@ use super::report::{Ending, Outcome};
 use super::route::Ticket;
 use super::tenant::{Membership, Phase};
 use super::{Endpoint, FILE_CHANGED, Opened, Refusal};
-use crate::limits::{DISK_ASK_AGAIN, MEMBER_OACK_PAUSE, MEMBER_OACKS};
+use crate::limits::{DISK_ASK_AGAIN, GATHER_ALONE, MEMBER_OACK_PAUSE, MEMBER_OACKS};
 use crate::transfer::{BlockRange, GroupStep, GroupTransfer, Invitation, Nanos, Offer, negotiate};
 use crate::wire::packet::ErrorPacket;
 use crate::wire::{Mode, OptionName};
@@ -29,7 +29,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return Some(opened);
         };
         let size = opened.size;
-        let id = match self.group_for(ticket, blksize, opened, effects) {
+        let id = match self.group_for(now, ticket, blksize, opened, effects) {
             Ok(id) => id,
             Err(opened) => return Some(opened),
         };
@@ -69,6 +69,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
     /// The group that sends this very content in such blocks from the address that the client knows.
     fn group_for<F: Effects<Image = I>>(
         &mut self,
+        now: Nanos,
         ticket: Ticket,
         blksize: u16,
         opened: Opened<I>,
@@ -98,8 +99,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let group = Group {
             route,
             image: opened.image,
-            transfer: GroupTransfer::new(blksize, opened.size),
+            transfer: GroupTransfer::new(
+                blksize,
+                opened.size,
+                now + range.gather.min(GATHER_ALONE),
+            ),
             members: VecDeque::new(),
+            since: now,
         };
         self.groups.put(id, group);
         Ok(id)
@@ -113,11 +119,9 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         ticket: Ticket,
         effects: &mut F,
     ) {
-        let is_master = self
-            .groups
-            .get(id)
-            .is_some_and(|group| group.is_master(ticket));
-        if is_master {
+        let is_master =
+            |group: &Group<I>| group.is_master(ticket) && !group.transfer.is_gathering();
+        if self.groups.get(id).is_some_and(is_master) {
             self.elect(now, id, effects);
         } else {
             self.tell_anew(now, ticket, effects);
@@ -249,10 +253,30 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         if group.members.is_empty() {
             return self.groups.remove(id).map(|group| group.image);
         }
-        if was_master {
+        if was_master && !group.transfer.is_gathering() {
             self.elect(now, id, effects);
+        } else if was_master && let Some(&first) = group.members.front() {
+            self.rearm(first);
         }
         None
+    }
+
+    /// Begins the stream, unless there is a farm for which it is worth to wait.
+    fn begin<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        id: u16,
+        first: Ticket,
+        effects: &mut F,
+    ) {
+        let gather = self.policy.groups.map_or(Nanos::ZERO, |range| range.gather);
+        match self.groups.get_mut(id) {
+            Some(group) if group.members.len() > 1 && now < group.since + gather => {
+                group.transfer.gather(group.since + gather);
+                self.rearm(first);
+            }
+            _ => self.elect(now, id, effects),
+        }
     }
 
     /// The first member becomes the master, or learns once more that it is.
@@ -280,6 +304,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         };
         match step {
             GroupStep::Nothing => self.rearm(master),
+            GroupStep::Gathered => self.begin(now, id, master, effects),
             GroupStep::Oack => {
                 self.send_member_oack(master, effects);
                 self.rearm(master);
@@ -356,9 +381,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             size: member.size,
             invitation: Some(Invitation {
                 group: group.route.peer.to_addr(),
-                master: group.is_master(ticket),
+                master: group.is_master(ticket) && !group.transfer.is_gathering(),
             }),
         };
         negotiate(&tenant.request()?.options, &offer).1
     }
 }
+
+#[cfg(test)]
+mod tests;

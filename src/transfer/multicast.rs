@@ -14,6 +14,8 @@ pub const MULTICAST_BLOCKS_MAX: u64 = 0xffff;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupStep {
     Nothing,
+    /// The time to gather members is over, unless the endpoint prolongs it: elect the first master.
+    Gathered,
     /// Tell the master (again) that it is the master.
     Oack,
     /// Send this block to the group.
@@ -45,6 +47,8 @@ pub struct GroupTransfer {
     retry: Retry,
     /// Sendings of the same packet.
     tries: u8,
+    /// Members are still awaited, and there is no master.
+    gathering: bool,
     /// The master was told, and has not answered.
     elected: bool,
     /// The block waits for the disk.
@@ -53,9 +57,9 @@ pub struct GroupTransfer {
 }
 
 impl GroupTransfer {
-    /// A group for a file of `size` bytes in blocks of `blksize`. It waits for a master.
+    /// A group for a file of `size` bytes in blocks of `blksize`, which gathers members first.
     #[must_use]
-    pub fn new(blksize: u16, size: u64) -> Self {
+    pub fn new(blksize: u16, size: u64, gather_until: Nanos) -> Self {
         Self {
             blksize,
             size,
@@ -64,9 +68,10 @@ impl GroupTransfer {
             term_from: 0,
             sent_at: Nanos::ZERO,
             progress_at: Nanos::ZERO,
-            deadline: Nanos::NEVER,
+            deadline: gather_until,
             retry: Retry::new(None),
             tries: 0,
+            gathering: true,
             elected: false,
             parked: false,
             resends: 0,
@@ -79,8 +84,19 @@ impl GroupTransfer {
         size / u64::from(blksize.max(1)) < MULTICAST_BLOCKS_MAX
     }
 
+    /// Members have more time to come.
+    pub const fn gather(&mut self, until: Nanos) {
+        self.deadline = until;
+    }
+
+    #[must_use]
+    pub const fn is_gathering(&self) -> bool {
+        self.gathering
+    }
+
     /// There is a new master. What the former one had says nothing of it.
     pub fn elect(&mut self, now: Nanos) -> GroupStep {
+        self.gathering = false;
         self.acked = 0;
         self.elected = true;
         self.parked = false;
@@ -97,7 +113,7 @@ impl GroupTransfer {
         let block = u64::from(block);
         // A repeated ACK never causes DATA: RFC 1123, section 4.2.3.1.
         let news = self.elected || block > self.acked;
-        if !news || block > self.last_block() {
+        if self.gathering || !news || block > self.last_block() {
             return GroupStep::Nothing;
         }
         if self.tries == 0 && !self.parked {
@@ -129,6 +145,9 @@ impl GroupTransfer {
 
     /// The deadline passed.
     pub fn expired(&mut self, now: Nanos) -> GroupStep {
+        if self.gathering {
+            return GroupStep::Gathered;
+        }
         if self.parked {
             let given_up = now - self.progress_at >= GIVE_UP;
             return if given_up {
@@ -256,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_master_is_told_then_asks_block_by_block() {
-        let mut group = GroupTransfer::new(512, 1024);
+        let mut group = GroupTransfer::new(512, 1024, T0);
         assert_eq!(group.elect(T0), GroupStep::Oack);
         assert_eq!(group.ack(T0 + MS, 0), block(1));
         assert_eq!(group.ack(T0 + MS, 1), block(2));
@@ -266,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_repeated_ack_causes_no_data() {
-        let mut group = GroupTransfer::new(512, 10_000);
+        let mut group = GroupTransfer::new(512, 10_000, T0);
         group.elect(T0);
         assert_eq!(group.ack(T0 + MS, 0), block(1));
         assert_eq!(group.ack(T0 + MS, 0), GroupStep::Nothing);
@@ -277,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_new_master_starts_where_it_likes_and_leaps() {
-        let mut group = GroupTransfer::new(512, 10_000);
+        let mut group = GroupTransfer::new(512, 10_000, T0);
         group.elect(T0);
         assert_eq!(group.ack(T0, 7), block(8));
         assert_eq!(group.ack(T0, 15), block(16));
@@ -289,7 +308,7 @@ mod tests {
 
     #[test]
     fn silence_is_met_by_resends_and_then_by_an_election() {
-        let mut group = GroupTransfer::new(512, 10_000);
+        let mut group = GroupTransfer::new(512, 10_000, T0);
         group.elect(T0);
         let mut now = group.deadline();
         let mut told = 0;
@@ -321,14 +340,14 @@ mod tests {
         assert!(GroupTransfer::suits(512, 512 * 65_535 - 1));
         assert!(!GroupTransfer::suits(512, 512 * 65_535));
         assert_eq!(
-            GroupTransfer::new(512, 512 * 65_535 - 1).last_block(),
+            GroupTransfer::new(512, 512 * 65_535 - 1, T0).last_block(),
             65_535
         );
     }
 
     #[test]
     fn a_slow_master_stands_back_unless_it_is_alone() {
-        let mut group = GroupTransfer::new(512, 100_000);
+        let mut group = GroupTransfer::new(512, 1_000_000, T0);
         group.elect(T0);
         let mut now = T0;
         let mut asked = 0;
@@ -343,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_block_waits_for_the_disk() {
-        let mut group = GroupTransfer::new(512, 10_000);
+        let mut group = GroupTransfer::new(512, 10_000, T0);
         group.elect(T0);
         assert_eq!(group.ack(T0, 0), block(1));
         group.park(T0 + MS);

@@ -182,6 +182,7 @@ fn server(rng: &mut Rng) -> Server {
             } else {
                 usual.policy.max_transfers
             },
+            groups: None,
         },
         data_sockets: rng.below(3) as u16,
         max_blksize: *rng.pick(&[1468, 1468, 1468, 512, 8192]),
