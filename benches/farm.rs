@@ -18,6 +18,7 @@ pub const OFFER: Offer = Offer {
     max_blksize: 1468,
     max_windowsize: 64,
     size: 1 << 40,
+    invitation: None,
 };
 
 /// Reads a request and makes the OACK. Says whether there is one.
@@ -110,6 +111,10 @@ impl Effects for Outside {
     fn open(&mut self, request: OpenRequest<'_>) -> bool {
         self.tickets.push(request.ticket);
         true
+    }
+
+    fn same(&self, (): &(), (): &()) -> bool {
+        false
     }
 
     fn unchanged(&mut self, (): &()) -> bool {

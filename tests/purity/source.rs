@@ -49,9 +49,11 @@ impl Source {
         &self.tokens
     }
 
-    /// Files that are test modules as a whole: `src/shard/tests/`.
+    /// Files that are test modules as a whole: `src/shard/tests/`, `src/transfer/send/tests.rs`.
     pub fn is_test(&self) -> bool {
-        !self.path.starts_with("src/") || self.path.contains("/tests/")
+        !self.path.starts_with("src/")
+            || self.path.contains("/tests/")
+            || self.path.ends_with("/tests.rs")
     }
 
     /// The path of the file's module, without `crate`: `["wire", "options"]`.
