@@ -113,10 +113,6 @@ impl Effects for Outside {
         true
     }
 
-    fn same(&self, (): &(), (): &()) -> bool {
-        false
-    }
-
     fn unchanged(&mut self, (): &()) -> bool {
         true
     }

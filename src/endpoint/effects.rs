@@ -54,8 +54,12 @@ pub trait Effects {
     /// Whether the file is still the one that was opened. Asked before its last block goes out.
     fn unchanged(&mut self, image: &Self::Image) -> bool;
 
-    /// Whether two images are the same content, so that one stream can serve both.
-    fn same(&self, one: &Self::Image, other: &Self::Image) -> bool;
+    /// Whether two images are the same content, so that one stream can serve both. Where no streams
+    /// are shared, nobody asks.
+    fn same(&self, one: &Self::Image, other: &Self::Image) -> bool {
+        let _ = (one, other);
+        false
+    }
 
     /// A transfer or a refused request ended. The image is handed back: sends queued in this turn
     /// may still point into it, so whoever queued them must hold on to it.

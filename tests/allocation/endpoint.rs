@@ -212,10 +212,6 @@ impl Effects for Network {
         true
     }
 
-    fn same(&self, (): &(), (): &()) -> bool {
-        false
-    }
-
     fn unchanged(&mut self, (): &()) -> bool {
         true
     }

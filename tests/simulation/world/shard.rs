@@ -294,10 +294,6 @@ impl Effects for Shard {
         queued
     }
 
-    fn same(&self, _: &Image, _: &Image) -> bool {
-        false
-    }
-
     fn unchanged(&mut self, image: &Image) -> bool {
         let present = image.file.as_ref().map(|file| file.version(self.now));
         present == Some(image.version)

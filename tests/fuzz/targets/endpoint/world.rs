@@ -344,10 +344,6 @@ impl Effects for World {
         !self.queue_full
     }
 
-    fn same(&self, _: &Content, _: &Content) -> bool {
-        false
-    }
-
     fn unchanged(&mut self, _: &Content) -> bool {
         !self.files_change
     }
