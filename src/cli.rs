@@ -2,9 +2,11 @@
 //! It never opens a file or a socket; a wrong value is refused here, before anything starts.
 
 mod address;
+mod multicast;
 mod values;
 
 pub use address::{Listen, Target};
+pub use multicast::MulticastArgs;
 pub use values::PortRange;
 
 use std::ffi::OsString;
@@ -94,6 +96,9 @@ pub struct ServeArgs {
     /// the device can, as the kernel reports train by train
     #[arg(long, value_enum, default_value_t = ZeroCopy::Auto, value_name = "auto|off", hide_possible_values = true)]
     pub zero_copy: ZeroCopy,
+
+    #[command(flatten)]
+    pub multicast: MulticastArgs,
 
     /// How long running transfers may still take after SIGTERM
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = whole_seconds)]

@@ -127,6 +127,9 @@ pub const GATHER_SECS: u64 = 6;
 /// A client that is alone after this long is not kept waiting.
 pub const GATHER_ALONE: Nanos = Nanos::from_secs(1);
 
+/// Letters in a shard's mailbox beyond which other shards pass no requests on.
+pub const FORWARDED_MAX: usize = 8192;
+
 /// Groups of one shard at a time. A farm boots from a dozen files.
 pub const MULTICAST_GROUPS: usize = 64;
 

@@ -26,9 +26,11 @@ impl From<&ServeArgs> for Options {
             single_port: args.single_port,
             data_ports: args.data_ports.map(|range| range.ports().into_inner()),
             frame_memory: args.frame_memory << 20,
+            multicast_hops: args.multicast.multicast_hops,
             settings: Settings {
                 policy: Policy {
                     max_windowsize: args.max_windowsize,
+                    groups: args.multicast.groups(),
                     ..Policy::default()
                 },
                 max_blksize: args.max_blksize,

@@ -35,6 +35,8 @@ pub struct Options {
     pub data_ports: Option<(u16, u16)>,
     /// Bytes for files that are laid out in frames; 0: none are.
     pub frame_memory: u64,
+    /// How far multicast streams go.
+    pub multicast_hops: u8,
     /// The part of the settings that is the same for all shards.
     pub settings: Settings,
 }
@@ -84,6 +86,11 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
     let cores = cores::usable();
     let shards = options.shards.unwrap_or_else(|| shard_count(&cores));
     let sockets = bind(&plan(options, shards)).map_err(ServeError::Bind)?;
+    for shard in &sockets {
+        shard
+            .set_multicast_hops(options.multicast_hops)
+            .map_err(|error| ServeError::System("set the hop limit of multicast", error))?;
+    }
     let listening = listening(&sockets);
     warn_of_small_buffers(&sockets);
 

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
+use super::streams::Forwarded;
 use super::waker::Waker;
 use crate::endpoint::{Peer, SocketId, Ticket};
 use crate::files::{Deliver, Opened};
+use crate::limits::FORWARDED_MAX;
 
 /// What the daemon wants of its shards. Only ever goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +53,8 @@ pub enum Letter {
         peer: Peer,
         socket: SocketId,
     },
+    /// Another shard heard a request for a stream that this one sends.
+    Request(Forwarded),
 }
 
 /// The sending side: kept by the file threads and the daemon.
@@ -69,6 +73,14 @@ impl Address {
     pub fn unreachable(&self, peer: Peer, socket: SocketId) {
         self.post(Letter::Unreachable { peer, socket });
         self.wake();
+    }
+
+    /// Passes a request on, unless too many wait already: the client will ask again.
+    pub(super) fn request(&self, request: Forwarded) {
+        if self.letters.len() < FORWARDED_MAX {
+            self.post(Letter::Request(request));
+            self.wake();
+        }
     }
 
     fn post(&self, letter: Letter) {

@@ -22,6 +22,7 @@ mod render;
 mod segmentation;
 mod sockets;
 mod steer;
+mod streams;
 pub mod uring;
 mod waker;
 mod worker;

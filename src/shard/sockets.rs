@@ -247,6 +247,24 @@ impl Sockets {
         id
     }
 
+    /// How many routers a multicast datagram may pass, plus one.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_multicast_hops(&self, hops: u8) -> io::Result<()> {
+        for (fd, place) in self.fds.iter().zip(&self.layout.places) {
+            let (level, name) = if place.addr.is_ipv4() {
+                (libc::IPPROTO_IP, libc::IP_MULTICAST_TTL)
+            } else {
+                (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS)
+            };
+            if let Some(fd) = fd {
+                super::options::set(fd, level, name, i32::from(hops))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Names the data sockets of a listening one: the `count` last added.
     pub(super) fn set_replies(&mut self, listener: SocketId, count: usize) {
         let count = u16::try_from(count).unwrap_or(0);

@@ -13,8 +13,11 @@ use super::mtu::Mtus;
 use super::outbox::Outbox;
 use super::outside::Outside;
 use super::sockets::Layout;
+use super::streams::{self, Forwarded};
 use crate::clock;
-use crate::endpoint::{self, Datagram, Endpoint, Local, Peer, Policy, Refusal, Route, SocketId};
+use crate::endpoint::{
+    self, Datagram, Endpoint, GroupRange, Local, Peer, Policy, Refusal, Route, SocketId,
+};
 use crate::files::{Image, Opened};
 use crate::limits::{LETTERS_PER_TURN, TIMERS_HELD_BACK};
 use crate::transfer::{MAX_BLKSIZE, Nanos};
@@ -40,6 +43,15 @@ pub struct Settings {
     /// This shard's number and how many there are, to agree on who answers a broadcast.
     pub shard: usize,
     pub shards: usize,
+}
+
+impl Settings {
+    /// The group addresses of this shard alone.
+    fn own_groups(&self) -> Option<GroupRange> {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let groups = self.policy.groups?;
+        Some(groups.share(number(self.shard), number(self.shards)))
+    }
 }
 
 impl Worker {
@@ -69,7 +81,8 @@ struct Loop {
 
 impl Loop {
     fn new(worker: Worker) -> Self {
-        let settings = worker.settings;
+        let mut settings = worker.settings;
+        settings.policy.groups = settings.own_groups();
         Self {
             mailbox: worker.mailbox,
             endpoint: Endpoint::new(settings.policy, RandomState::new(), clock::now()),
@@ -189,6 +202,7 @@ impl Loop {
                     self.endpoint
                         .unreachable(now, peer, socket, &mut self.outside);
                 }
+                Letter::Request(request) => self.forwarded(now, &request),
             }
             if self.mail_waits {
                 break;
@@ -208,6 +222,18 @@ impl Loop {
             }
         }
         Ok(())
+    }
+
+    fn forwarded(&mut self, now: Nanos, request: &Forwarded) {
+        let Forwarded {
+            socket,
+            peer,
+            arrival,
+            bytes,
+        } = request;
+        if let Some(datagram) = self.desk.sort(now, *socket, *peer, Some(*arrival), bytes) {
+            self.endpoint.datagram(now, &datagram, &mut self.outside);
+        }
     }
 
     fn file_opened(&mut self, now: Nanos, opened: Opened) {
@@ -243,7 +269,8 @@ struct Desk {
 }
 
 impl Desk {
-    /// `None`: a broadcast that another shard answers.
+    /// `None`: a broadcast that another shard answers, or a request for a stream that another shard
+    /// sends, which then has it.
     fn sort<'a>(
         &mut self,
         now: Nanos,
@@ -268,11 +295,16 @@ impl Desk {
         if arrival.broadcast && !self.answers_broadcast(peer) {
             return None;
         }
-        let hash = self.hasher.hash_one(peer.to_addr());
-        let route = Route {
-            peer,
-            local: self.answer_from(socket, &arrival),
-            socket: self.sockets.reply_socket(socket, hash),
+        let route = match self.stream(bytes) {
+            Some(stream) => self.join(stream, socket, peer, arrival, bytes)?,
+            None => {
+                let hash = self.hasher.hash_one(peer.to_addr());
+                Route {
+                    peer,
+                    local: self.answer_from(socket, &arrival),
+                    socket: self.sockets.reply_socket(socket, hash),
+                }
+            }
         };
         Some(Datagram {
             route,
@@ -280,6 +312,44 @@ impl Desk {
             carries_data: self.sockets.is_data(socket),
             max_blksize: self.max_blksize(now, arrival.ifindex, peer),
             bytes,
+        })
+    }
+
+    /// The stream that a request asks for, where there are any.
+    fn stream(&self, bytes: &[u8]) -> Option<u64> {
+        self.settings.policy.groups?;
+        streams::wanted(bytes)
+    }
+
+    /// All members of a stream must see it come from one address and port, by the interface at which
+    /// they are. Hands the request over where another shard sends the stream.
+    fn join(
+        &self,
+        stream: u64,
+        socket: SocketId,
+        peer: Peer,
+        arrival: Arrival,
+        bytes: &[u8],
+    ) -> Option<Route> {
+        let owner = usize::try_from(stream % self.settings.shards as u64).unwrap_or(0);
+        if owner != self.settings.shard {
+            let arrival = Arrival {
+                // Which shard answers is settled.
+                broadcast: false,
+                ..arrival
+            };
+            self.shards.get(owner)?.request(Forwarded {
+                socket,
+                peer,
+                arrival,
+                bytes: bytes.into(),
+            });
+            return None;
+        }
+        Some(Route {
+            peer,
+            local: Local::new(arrival.ip, arrival.ifindex),
+            socket: self.sockets.reply_socket(socket, stream >> 32),
         })
     }
 
