@@ -7,7 +7,6 @@ use core::time::Duration;
 
 use clap::Args;
 
-use crate::endpoint::GroupRange;
 use crate::limits::GATHER_SECS;
 
 /// Groups that one prefix offers at most: more than all shards together ever use.
@@ -22,7 +21,7 @@ pub struct MulticastArgs {
 
     /// Where members of a group listen
     #[arg(long, value_name = "PORT", default_value_t = 1758, requires = "multicast", value_parser = clap::value_parser!(u16).range(1..))]
-    multicast_port: u16,
+    pub multicast_port: u16,
 
     /// How many routers a stream may pass, plus one: 1 stays on the link
     #[arg(long, value_name = "N", default_value_t = 1, requires = "multicast", value_parser = clap::value_parser!(u8).range(1..))]
@@ -35,25 +34,34 @@ pub struct MulticastArgs {
 }
 
 impl MulticastArgs {
-    /// The groups of both families, if any were given; the last prefix of a family counts.
+    /// The first IPv4 group and how many there are; the last prefix given counts.
     #[must_use]
-    pub fn groups(&self) -> Option<GroupRange> {
-        if self.multicast.is_empty() {
-            return None;
-        }
-        let mut range = GroupRange {
-            v4: None,
-            v6: None,
-            port: self.multicast_port,
-            gather: Duration::from_secs(self.multicast_wait).into(),
-        };
-        for prefix in &self.multicast {
-            match prefix.base {
-                IpAddr::V4(base) => range.v4 = Some((base, prefix.count)),
-                IpAddr::V6(base) => range.v6 = Some((base, prefix.count)),
-            }
-        }
-        Some(range)
+    pub fn v4(&self) -> Option<(Ipv4Addr, u32)> {
+        self.multicast
+            .iter()
+            .rev()
+            .find_map(|prefix| match prefix.base {
+                IpAddr::V4(base) => Some((base, prefix.count)),
+                IpAddr::V6(_) => None,
+            })
+    }
+
+    /// The same of IPv6.
+    #[must_use]
+    pub fn v6(&self) -> Option<(Ipv6Addr, u32)> {
+        self.multicast
+            .iter()
+            .rev()
+            .find_map(|prefix| match prefix.base {
+                IpAddr::V6(base) => Some((base, prefix.count)),
+                IpAddr::V4(_) => None,
+            })
+    }
+
+    /// How long a stream waits for members.
+    #[must_use]
+    pub const fn wait(&self) -> Duration {
+        Duration::from_secs(self.multicast_wait)
     }
 }
 

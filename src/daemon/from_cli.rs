@@ -4,9 +4,8 @@
 use core::net::SocketAddr;
 
 use super::Options;
-use crate::cli::{self, IoBackend, Listen as Asked, ServeArgs};
-use crate::endpoint::Policy;
-use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
+use crate::cli::{IoBackend, Listen as Asked, MulticastArgs, ServeArgs, ZeroCopy};
+use crate::endpoint::{GroupRange, Policy};
 
 impl From<&ServeArgs> for Options {
     fn from(args: &ServeArgs) -> Self {
@@ -30,7 +29,7 @@ impl From<&ServeArgs> for Options {
             settings: Settings {
                 policy: Policy {
                     max_windowsize: args.max_windowsize,
-                    groups: args.multicast.groups(),
+                    groups: groups(&args.multicast),
                     ..Policy::default()
                 },
                 max_blksize: args.max_blksize,
@@ -40,6 +39,16 @@ impl From<&ServeArgs> for Options {
             },
         }
     }
+}
+
+fn groups(args: &MulticastArgs) -> Option<GroupRange> {
+    let (v4, v6) = (args.v4(), args.v6());
+    (v4.is_some() || v6.is_some()).then(|| GroupRange {
+        v4,
+        v6,
+        port: args.multicast_port,
+        gather: args.wait().into(),
+    })
 }
 
 fn listen(asked: &[Asked]) -> Vec<Listen> {
