@@ -4,8 +4,9 @@
 use core::net::SocketAddr;
 
 use super::Options;
-use crate::cli::{IoBackend, Listen as Asked, MulticastArgs, ServeArgs, ZeroCopy};
+use crate::cli::{self, IoBackend, Listen as Asked, MulticastArgs, ServeArgs};
 use crate::endpoint::{GroupRange, Policy};
+use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
 
 impl From<&ServeArgs> for Options {
     fn from(args: &ServeArgs) -> Self {
