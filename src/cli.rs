@@ -9,14 +9,17 @@ pub use address::{Listen, Target};
 pub use multicast::MulticastArgs;
 pub use values::PortRange;
 
+use core::net::IpAddr;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
 
-use crate::limits::FRAME_MEMORY_MIB;
-use values::{seconds, whole_seconds};
+use crate::endpoint::Prefix;
+use crate::names::Mac;
+use values::{name_and_value, seconds, whole_seconds};
 
 /// A TFTP server for farms of machines that boot over the network.
 #[derive(Debug, Parser)]
@@ -41,6 +44,10 @@ pub enum Command {
     Get(GetArgs),
     /// Ask whether a TFTP server is alive: one line for Nagios, exit 0 alive, 2 dead
     Probe(ProbeArgs),
+    /// Find what would go wrong: configuration, rules, roots, ports, kernel
+    Check(CheckArgs),
+    /// Tell which file a request means and why: the rules it meets, the answer it gets
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +57,7 @@ Examples:
   ringboot serve --root /srv/tftp --listen 10.0.0.1:69 --listen [fd00::1]:69
   ringboot serve /srv/tftp --data-ports 40000-40063     # for a firewall
   ringboot serve /srv/tftp --single-port                # behind NAT, in Kubernetes
+  ringboot serve --config /etc/ringboot.toml            # rules, several roots, templates
 
 It prints one line on standard error when ready. SIGTERM drains; a second SIGTERM ends at once.")]
 pub struct ServeArgs {
@@ -67,9 +75,14 @@ pub struct ServeArgs {
     pub shards: Option<u16>,
 
     /// How packets reach the kernel. auto takes io_uring where it works, else epoll; uring is
-    /// strict and refuses to start without it
-    #[arg(long, value_enum, default_value_t = IoBackend::Auto, value_name = "auto|uring|epoll", hide_possible_values = true)]
-    pub io: IoBackend,
+    /// strict and refuses to start without it [default: auto]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "auto|uring|epoll",
+        hide_possible_values = true
+    )]
+    pub io: Option<IoBackend>,
 
     /// Answer from the port that was asked instead of from a data port: for NAT and strict firewalls
     #[arg(long, conflicts_with = "data_ports")]
@@ -83,35 +96,53 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=65464))]
     pub max_blksize: Option<u16>,
 
-    /// Largest windowsize to grant; 1 turns windows off
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
-    pub max_windowsize: u16,
+    /// Largest windowsize to grant; 1 turns windows off [default: 64]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_windowsize: Option<u16>,
 
     /// Memory for files that several clients fetch at once, laid out as they are sent; 0 turns that
-    /// off
-    #[arg(long, value_name = "MIB", default_value_t = FRAME_MEMORY_MIB, value_parser = clap::value_parser!(u64).range(..1 << 30))]
-    pub frame_memory: u64,
+    /// off [default: 256]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(..1 << 30))]
+    pub frame_memory: Option<u64>,
 
     /// Whether large trains of framed files go out without being copied. auto: with io_uring, where
-    /// the device can, as the kernel reports train by train
-    #[arg(long, value_enum, default_value_t = ZeroCopy::Auto, value_name = "auto|off", hide_possible_values = true)]
-    pub zero_copy: ZeroCopy,
+    /// the device can, as the kernel reports train by train [default: auto]
+    #[arg(long, value_enum, value_name = "auto|off", hide_possible_values = true)]
+    pub zero_copy: Option<ZeroCopy>,
 
     #[command(flatten)]
     pub multicast: MulticastArgs,
 
-    /// How long running transfers may still take after SIGTERM
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = whole_seconds)]
-    pub drain_timeout: Duration,
+    /// How long running transfers may still take after SIGTERM [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_seconds)]
+    pub drain_timeout: Option<Duration>,
 
-    /// Form of the log on standard error. auto is text on a terminal, else JSON
-    #[arg(long, value_enum, default_value_t = LogFormat::Auto, value_name = "auto|text|json", hide_possible_values = true)]
-    pub log: LogFormat,
+    /// Form of the log on standard error. auto is text on a terminal, else JSON [default: auto]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "auto|text|json",
+        hide_possible_values = true
+    )]
+    pub log: Option<LogFormat>,
+
+    /// Serve only clients with these addresses; may be repeated
+    #[arg(long, value_name = "PREFIX")]
+    pub allow: Vec<Prefix>,
+
+    /// Serve no clients with these addresses, whatever else allows them; may be repeated
+    #[arg(long, value_name = "PREFIX")]
+    pub deny: Vec<Prefix>,
+
+    /// Configuration file (TOML); what is given as a flag wins over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
-/// The directory, with or without `--root` before it: exactly one of the two.
+/// The directory, with or without `--root` before it; unless the configuration file names it,
+/// exactly one of the two.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct RootArg {
     /// Directory to serve
     #[arg(long, value_name = "DIR")]
@@ -123,29 +154,30 @@ struct RootArg {
 }
 
 impl ServeArgs {
-    /// The directory to serve.
+    /// The directory to serve, where the command line names it.
     #[must_use]
-    pub fn root(&self) -> &Path {
-        let given = self.root.root.as_deref().or(self.root.dir.as_deref());
-        // clap has made sure that one is there; the current directory would be the next guess.
-        given.unwrap_or(Path::new("."))
+    pub fn root(&self) -> Option<&Path> {
+        self.root.root.as_deref().or(self.root.dir.as_deref())
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum IoBackend {
     Auto,
     Uring,
     Epoll,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ZeroCopy {
     Auto,
     Off,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     Auto,
     Text,
@@ -223,6 +255,60 @@ pub struct ProbeArgs {
     pub timeout: Duration,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ringboot check --config /etc/ringboot.toml
+  ringboot check /srv/tftp --listen 10.0.0.1:69
+
+It takes every flag of serve and starts nothing.
+Exit status: 0 good (warnings are told), 1 problems, 2 wrong usage.")]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ringboot explain pxelinux.cfg/default --from 10.0.0.7 --config /etc/ringboot.toml
+  ringboot explain 'Boot\\BCD' --from 10.0.0.7 --mac 52:54:00:12:34:56 --root /srv/tftp
+
+Exit status: 0 it would be served, 1 it would be refused, 2 wrong usage.")]
+pub struct ExplainArgs {
+    /// The name as the client sends it
+    #[arg(value_name = "NAME")]
+    pub name: OsString,
+
+    /// The client's address
+    #[arg(long, value_name = "IP")]
+    pub from: IpAddr,
+
+    /// The client's hardware address, if it is not to be looked up
+    #[arg(long, value_name = "MAC")]
+    pub mac: Option<Mac>,
+
+    /// The address of the server that the client asks
+    #[arg(long, value_name = "IP")]
+    pub to: Option<IpAddr>,
+
+    /// A write request instead of a read request
+    #[arg(long)]
+    pub write: bool,
+
+    /// An option of the request; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub option: Vec<(String, String)>,
+
+    /// Configuration file, as for serve
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Directory to serve, as for serve
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -245,19 +331,10 @@ mod tests {
     #[test]
     fn the_root_is_given_once_with_or_without_its_flag() {
         for args in [&["--root", "/srv"][..], &["/srv"]] {
-            assert_eq!(serve(args).unwrap().root(), Path::new("/srv"));
+            assert_eq!(serve(args).unwrap().root(), Some(Path::new("/srv")));
         }
-        assert!(serve(&[]).is_err());
+        assert_eq!(serve(&[]).unwrap().root(), None);
         assert!(serve(&["/srv", "--root", "/srv"]).is_err());
-    }
-
-    #[test]
-    fn serve_alone_has_the_promised_defaults() {
-        let args = serve(&["/srv"]).unwrap();
-        assert!(args.listen.is_empty() && args.shards.is_none() && !args.single_port);
-        assert_eq!(args.io, IoBackend::Auto);
-        assert_eq!(args.max_windowsize, 64);
-        assert_eq!(args.drain_timeout, Duration::from_secs(30));
     }
 
     #[test]

@@ -5,14 +5,18 @@
 
 extern crate alloc;
 
+pub mod advise;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod daemon;
 pub mod endpoint;
 pub mod files;
+pub mod hosts;
 pub mod hpa;
 pub mod limits;
+pub mod names;
 pub mod observe;
 pub mod shard;
 pub mod transfer;

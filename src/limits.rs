@@ -99,6 +99,40 @@ pub const TIMERS_PER_TURN: usize = 512;
 /// datagrams after a stall of the host, and about as long as the shortest resend takes anyway.
 pub const TIMERS_HELD_BACK: Nanos = Nanos::from_millis(10);
 
+/// Token buckets for networks, for each of requests and ERRORs: 32 KiB. Networks that meet in one share
+/// its rate; a farm has a few dozen of them.
+pub const PREFIX_BUCKETS: usize = 4096;
+
+/// Requests of one network that have not proved themselves by an ACK, in a second and at once, unless
+/// the operator says otherwise. A forger of one network's addresses can take this many places in
+/// ten seconds ([`UNPROVEN_LIFETIME`]), which leaves most of them to others; clients that answer get
+/// theirs back, so that a farm in one network is not held up.
+pub const REQUESTS_PER_SECOND: u32 = 5_000;
+pub const REQUESTS_BURST: u32 = 20_000;
+
+/// ERROR packets to one network, likewise. A farm of 2,000 machines with ten misses each is within the
+/// burst; for a victim of forged requests they are some hundred kilobytes a second.
+pub const ERRORS_PER_SECOND: u32 = 2_000;
+pub const ERRORS_BURST: u32 = 20_000;
+
+/// Counts of transfers by client, where there is a cap: 256 KiB. Clients that meet in one place share
+/// the cap, and so one may wait a little for the other.
+pub const CLIENT_COUNTS: usize = 65_536;
+
+/// Requests of one shard that wait for their turn.
+pub const WAITING_MAX: usize = 16_384;
+
+/// A client that has not repeated its request for so long has given up waiting for its turn: firmware
+/// repeats every few seconds.
+pub const WAITING_PATIENCE: Nanos = Nanos::from_secs(15);
+
+/// Waiting requests looked at in one turn.
+pub const WAITING_PER_TURN: usize = 256;
+
+/// Waiting requests are looked at again after this long: a place may have become free on another
+/// shard, which does not tell.
+pub const WAITING_PAUSE: Nanos = Nanos::from_millis(20);
+
 // --- Multicast (RFC 2090) ---
 
 /// How often a member is told that it is the master now. It may have left since it joined; hundreds
@@ -153,6 +187,10 @@ pub const LOG_PAUSE: Nanos = Nanos::from_millis(10);
 
 /// The server's end waits this long for the reader of the log: nobody who has not read by then will.
 pub const LOG_LAST_WORDS: Nanos = Nanos::from_secs(1);
+
+/// Seconds that running transfers may take after SIGTERM, unless the operator says otherwise: a
+/// boot file's transfer takes a fraction of it, and service managers wait for 90.
+pub const DRAIN_SECS: u64 = 30;
 
 // --- The kernel ---
 
@@ -274,6 +312,53 @@ pub const NAME_MAX: usize = 1024;
 
 /// Bytes in one component of a name: what every Linux file system takes.
 pub const COMPONENT_MAX: usize = 255;
+
+/// Entries of one directory that are looked at for a name in another case. A boot directory has
+/// some hundreds; a larger one must not keep a file thread busy for a client's typing mistake.
+pub const FOLD_ENTRIES: usize = 65_536;
+
+/// Bytes of a leases file that are read: a hundred thousand leases of the wordiest format.
+pub const LEASES_MAX: u64 = 32 << 20;
+
+/// A leases file is looked at again after this long: a machine that has just got its address asks
+/// for its boot file a moment later, and may have asked for another before.
+pub const LEASES_FRESH: Nanos = Nanos::from_millis(500);
+
+/// The neighbour table is taken anew after this long: an address may have gone to another machine.
+pub const NEIGHBOURS_KEPT: Nanos = Nanos::from_secs(5);
+
+/// And for machines that are not in our copy this often at most, with so many at once. A dump of a
+/// large table takes a millisecond or two.
+pub const NEIGHBOURS_INTERVAL: Nanos = Nanos::from_millis(5);
+pub const NEIGHBOURS_BURST: u64 = 50;
+
+/// Datagrams of 64 KiB that the kernel may need for its table: a million neighbours.
+pub const NEIGHBOUR_ANSWERS: usize = 2048;
+
+/// Bytes of a hostname (RFC 1123, section 2.1).
+pub const HOSTNAME_MAX: usize = 255;
+
+/// Rewrites of one name by all rules together. Rules that rewrite one another's names for ever end
+/// here; nobody writes sixty that follow each other.
+pub const NAME_STEPS: usize = 64;
+
+/// Bytes of the configuration file.
+pub const CONFIG_MAX: u64 = 4 << 20;
+
+/// Rules of the naming policy. Each request is compared with all of them.
+pub const RULES_MAX: usize = 1024;
+
+/// Bytes of a rule's regular expression.
+pub const PATTERN_MAX: usize = 4096;
+
+/// Memory of one compiled expression, and again of its lazily built automaton on each file thread.
+pub const PATTERN_MEMORY: usize = 1 << 20;
+
+/// Bytes of a virtual file. Boot configurations have a few hundred; each waiting client has its own.
+pub const TEMPLATE_MAX: usize = 64 * 1024;
+
+/// Characters of a refusal's text: an ERROR packet should not be larger than the request.
+pub const DENIAL_TEXT_MAX: usize = 120;
 
 /// Symbolic links followed for one name: the kernel's own MAXSYMLINKS, so that both ways of
 /// resolving a name give the same answers.

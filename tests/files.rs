@@ -7,3 +7,5 @@ mod confinement;
 mod content;
 #[path = "files/loading.rs"]
 mod loading;
+#[path = "files/policies.rs"]
+mod policies;

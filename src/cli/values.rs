@@ -44,6 +44,14 @@ impl fmt::Display for PortRange {
     }
 }
 
+/// `blksize=1428`
+pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("an option is written NAME=VALUE".to_owned()),
+    }
+}
+
 /// A wait of a client: fractions are welcome, and 255 is as far as RFC 2349 goes.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {

@@ -10,11 +10,15 @@ mod threads;
 use core::fmt;
 use core::net::SocketAddr;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, unbounded};
 
-use crate::files::{Root, RootError};
+pub use from_cli::{Asking, Unclear};
+
+use crate::config::Plan as Naming;
+use crate::endpoint::Access;
+use crate::files::{Finder, Root, RootError};
 use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::shard::{
     BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, bind,
@@ -22,9 +26,10 @@ use crate::shard::{
 use threads::{Crew, Started};
 
 /// What `ringboot serve` was asked to do.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Options {
-    pub root: PathBuf,
+    /// The roots, and how a name becomes a file in them.
+    pub naming: Naming,
     pub listen: Vec<Listen>,
     /// `None`: one for each core that the process may use.
     pub shards: Option<u16>,
@@ -37,6 +42,8 @@ pub struct Options {
     pub frame_memory: u64,
     /// How far multicast streams go.
     pub multicast_hops: u8,
+    /// Who may ask, how often, and how much at a time.
+    pub access: Access,
     /// The part of the settings that is the same for all shards.
     pub settings: Settings,
 }
@@ -82,7 +89,8 @@ pub(crate) enum News {
 pub fn serve(options: &Options) -> Result<(), ServeError> {
     threads::die_with_any_thread();
     descriptors::use_all();
-    let root = Root::open(&options.root).map_err(ServeError::Root)?;
+    let finder = finder(&options.naming).map_err(ServeError::Root)?;
+    warn_of_blind_acks(options);
     let cores = cores::usable();
     let shards = options.shards.unwrap_or_else(|| shard_count(&cores));
     let sockets = bind(&plan(options, shards)).map_err(ServeError::Bind)?;
@@ -98,12 +106,22 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
     let (news, inbox) = unbounded();
     // From here on a signal is an order, not the end.
     signals::watch(news.clone()).map_err(|error| ServeError::System("watch signals", error))?;
-    let crew = Crew::start(options, root, sockets, &cores, &orders, &news)?;
+    let crew = Crew::start(options, finder, sockets, &cores, &orders, &news)?;
     announce(&listening, &crew.started);
 
     wait(&inbox, shards, &orders, &crew)?;
     crew.finish();
     Ok(())
+}
+
+/// Opens the roots.
+///
+/// # Errors
+/// When one of them cannot be served.
+pub fn finder(naming: &Naming) -> Result<Finder, RootError> {
+    let open = |root: &crate::config::RootPlan| Root::open(&root.path).map(Arc::new);
+    let roots = naming.roots.iter().map(open).collect::<Result<_, _>>()?;
+    Ok(Finder::new(naming.names(), roots).knowing(naming.hosts()))
 }
 
 fn shard_count(cores: &[usize]) -> u16 {
@@ -135,6 +153,17 @@ fn announce(listening: &[SocketAddr], started: &Started) {
         started.io,
         started.shards
     );
+}
+
+/// With data ports, who forges a client's address must also guess a port. Without them, not.
+fn warn_of_blind_acks(options: &Options) {
+    if options.single_port && options.access.allow.is_empty() {
+        tracing::warn!(
+            "single-port mode without `allow`: whoever can forge an address can have files sent to it by \
+             forged ACKs, so each network's requests are limited whether they are answered or not; name \
+             your clients' networks by --allow PREFIX"
+        );
+    }
 }
 
 /// A receive buffer that holds less than the burst loses requests, whatever we do afterwards.

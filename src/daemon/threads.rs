@@ -1,6 +1,7 @@
 //! Starts and joins the threads: file threads, shards, the log.
 //! It never lets one die unnoticed: a server that is half dead is worse than one that is gone.
 
+use std::hash::RandomState;
 use std::panic;
 use std::process;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use std::thread::{self, Builder};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{News, Options, ServeError, cores};
-use crate::files::{Deliver, Loader, Root};
+use crate::endpoint::Guard;
+use crate::files::{Deliver, Finder, Loader};
 use crate::limits::LOG_LAST_WORDS;
 use crate::observe::log;
 use crate::observe::record::{RecordSender, record_queue};
@@ -53,7 +55,7 @@ impl Crew {
     /// Starts everything and returns once every shard can serve.
     pub fn start(
         options: &Options,
-        root: Root,
+        finder: Finder,
         sockets: Vec<Sockets>,
         cores: &[usize],
         orders: &Orders,
@@ -77,10 +79,11 @@ impl Crew {
             .iter()
             .map(|address| Arc::new(address.clone()) as Arc<dyn Deliver>)
             .collect();
-        let loader = Loader::start(Arc::new(root), deliveries, options.frame_memory)
+        let loader = Loader::start(finder, deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
         let loader = Arc::new(loader);
 
+        let guard = Arc::new(Guard::new(&options.access, RandomState::new()));
         let count = sockets.len();
         let (ready, readiness) = bounded(count);
         for (shard, (sockets, mailbox)) in sockets.into_iter().zip(mailboxes).enumerate() {
@@ -98,6 +101,7 @@ impl Crew {
                 shards: addresses.clone(),
                 loader: Arc::clone(&loader),
                 records: records.clone(),
+                guard: Arc::clone(&guard),
             };
             let (ready, news) = (ready.clone(), news.clone());
             spawn(&format!("ringboot-{shard}"), move || {
@@ -184,6 +188,7 @@ struct Berth {
     shards: Vec<Address>,
     loader: Arc<Loader>,
     records: RecordSender,
+    guard: Arc<Guard<RandomState>>,
 }
 
 impl Berth {
@@ -208,13 +213,15 @@ impl Berth {
         let worker = Worker {
             mailbox: self.mailbox,
             shards: self.shards,
-            sockets: layout,
             outside: Outside {
+                bound: layout.bound_to(),
                 shard: self.settings.shard,
                 outbox: Outbox::default(),
                 loader: self.loader,
                 records: self.records,
             },
+            sockets: layout,
+            guard: self.guard,
             settings: self.settings,
         };
         let _ = ready.send(Ok(Chosen {

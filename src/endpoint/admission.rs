@@ -3,7 +3,7 @@
 
 use core::hash::BuildHasher;
 
-use super::effects::{Effects, OpenRequest};
+use super::effects::Effects;
 use super::report::{Ending, Outcome, Report};
 use super::route::{Route, Ticket};
 use super::tenant::{Phase, Tenant};
@@ -52,8 +52,11 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         {
             return;
         }
+        if !self.lets_in(now, route, request, effects) {
+            return;
+        }
         if let Some(refusal) = bad_mode(request.mode) {
-            refuse(route, request, Outcome::Refused, refusal, effects);
+            self.refuse(now, route, request, refusal, effects);
             return;
         }
         self.admit(now, datagram, request, effects);
@@ -75,11 +78,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     pub(super) fn refuse_write<F: Effects<Image = I>>(
         &mut self,
+        now: Nanos,
         datagram: &Datagram<'_>,
         request: &Request<'_>,
         effects: &mut F,
     ) {
-        if self.draining {
+        let route = &datagram.route;
+        if self.draining || !self.lets_in(now, route, request, effects) {
             return;
         }
         let refusal = Refusal {
@@ -87,7 +92,55 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             text: "Uploads are not allowed here",
             reason: "uploads are not allowed",
         };
-        refuse(&datagram.route, request, Outcome::Refused, refusal, effects);
+        self.refuse(now, route, request, refusal, effects);
+    }
+
+    /// Whether a new request may come in at all: the operator's lists, and how many its network has
+    /// made. Whoever may not is told so as often as errors are told at all, else met with silence.
+    pub(super) fn lets_in<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        route: &Route,
+        request: &Request<'_>,
+        effects: &mut F,
+    ) -> bool {
+        let client = route.peer.ip();
+        if !self.guard.allows(client) {
+            let refusal = Refusal {
+                code: ErrorCode::ACCESS_VIOLATION,
+                text: "Access violation",
+                reason: "this address is not to be served",
+            };
+            self.refuse(now, route, request, refusal, effects);
+            return false;
+        }
+        let may_ask = self.guard.may_ask(client, now);
+        if !may_ask {
+            self.counters.limited += 1;
+            if self.guard.may_tell(client, now) {
+                let reason = "too many requests from this network";
+                report(route, request, Outcome::Shed, reason, effects);
+            }
+        }
+        may_ask
+    }
+
+    /// Refuses a request that never became a transfer.
+    fn refuse<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        route: &Route,
+        request: &Request<'_>,
+        refusal: Refusal<'_>,
+        effects: &mut F,
+    ) {
+        if !self.guard.may_tell(route.peer.ip(), now) {
+            self.counters.limited += 1;
+            return;
+        }
+        let error = ErrorPacket::new(refusal.code, refusal.text);
+        effects.send_packet(route, error.as_bytes());
+        report(route, request, Outcome::Refused, refusal.reason, effects);
     }
 
     /// A request from a peer that has a transfer already. Says whether that settles it.
@@ -115,6 +168,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 self.counters.repeated_requests += 1;
                 self.welcome(now, group, ticket, effects);
                 return true;
+            }
+            Phase::Waiting { asked } => {
+                *asked = now;
+                None
             }
             Phase::Reading { transfer, .. } if !transfer.proven() => {
                 Some(transfer.first_answer(now))
@@ -152,15 +209,28 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) {
         let route = datagram.route;
-        let admitted = self.slots.insert(Tenant {
-            route,
-            request: datagram.bytes.into(),
-            max_blksize: datagram.max_blksize,
-            since: now,
-            armed: Armed::NOT,
-            phase: Phase::Opening,
+        let waits = self.guard.enter(route.peer.ip()).is_err();
+        let room = !waits || !self.line.is_full();
+        let admitted = room.then(|| {
+            let phase = if waits {
+                Phase::Waiting { asked: now }
+            } else {
+                Phase::Opening
+            };
+            Tenant {
+                route,
+                request: datagram.bytes.into(),
+                max_blksize: datagram.max_blksize,
+                since: now,
+                armed: Armed::NOT,
+                phase,
+            }
         });
+        let admitted = admitted.and_then(|tenant| self.slots.insert(tenant));
         let Some(ticket) = admitted else {
+            if !waits {
+                self.guard.leave(route.peer.ip());
+            }
             // Silence: the client asks again by itself, and a flood gets no echo.
             report(
                 &route,
@@ -175,15 +245,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         self.table.insert(route.key(), ticket.slot, |slot| {
             slots.tenant(slot).map(|tenant| tenant.route.key())
         });
-        let queued = effects.open(OpenRequest {
-            ticket,
-            route: &route,
-            name: request.filename,
-            mode: request.mode,
-        });
-        if !queued {
-            let reason = "too many files are waiting to be opened";
-            self.finish(now, ticket, Outcome::Shed, reason, effects);
+        if waits {
+            self.line.push(ticket);
+        } else {
+            self.open(now, ticket, effects);
         }
     }
 
@@ -232,8 +297,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) {
         if let Some(tenant) = self.evict(ticket) {
-            let error = ErrorPacket::new(refusal.code, refusal.text);
-            effects.send_packet(&tenant.route, error.as_bytes());
+            if self.guard.may_tell(tenant.route.peer.ip(), now) {
+                let error = ErrorPacket::new(refusal.code, refusal.text);
+                effects.send_packet(&tenant.route, error.as_bytes());
+            } else {
+                self.counters.limited += 1;
+            }
             let outcome = match refusal.code {
                 ErrorCode::NOT_FOUND => Outcome::Missing,
                 _ => Outcome::Refused,
@@ -254,18 +323,6 @@ fn bad_mode(mode: Mode) -> Option<Refusal<'static>> {
         text: "Transfer mode not supported; use octet or netascii",
         reason,
     })
-}
-
-fn refuse<F: Effects>(
-    route: &Route,
-    request: &Request<'_>,
-    outcome: Outcome,
-    refusal: Refusal<'_>,
-    effects: &mut F,
-) {
-    let error = ErrorPacket::new(refusal.code, refusal.text);
-    effects.send_packet(route, error.as_bytes());
-    report(route, request, outcome, refusal.reason, effects);
 }
 
 /// The record of a request that never became a transfer.

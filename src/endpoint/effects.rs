@@ -5,6 +5,7 @@ use super::report::Report;
 use super::route::{Route, Ticket};
 use crate::transfer::{BlockRange, Nanos, Rollover};
 use crate::wire::Mode;
+use crate::wire::options::Options;
 
 /// DATA blocks to send to one peer, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub struct OpenRequest<'a> {
     pub name: &'a [u8],
     /// Octet or netascii.
     pub mode: Mode,
+    pub options: Options<'a>,
 }
 
 /// The world outside the pure core.

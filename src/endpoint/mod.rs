@@ -14,7 +14,10 @@
 mod admission;
 mod effects;
 mod groups;
+mod guard;
+mod line;
 mod multicast;
+mod prefix;
 mod report;
 mod route;
 mod slots;
@@ -23,11 +26,14 @@ mod table;
 mod tenant;
 mod wheel;
 
+use alloc::sync::Arc;
 use core::hash::BuildHasher;
 
 pub use admission::Policy;
 pub use effects::{Effects, OpenRequest, Train};
 pub use groups::GroupRange;
+pub use guard::{Access, Guard, Rate};
+pub use prefix::{Prefix, PrefixError};
 pub use report::{Outcome, Report};
 pub use route::{Local, Peer, Route, SocketId, Ticket};
 
@@ -36,6 +42,7 @@ use crate::transfer::{BlockRange, Nanos, Step};
 use crate::wire::packet::ErrorPacket;
 use crate::wire::{ErrorCode, Packet, decode};
 use groups::Groups;
+use line::Line;
 use report::Ending;
 use slots::Slots;
 use strangers::Strangers;
@@ -51,6 +58,8 @@ pub struct Endpoint<I, S> {
     wheel: Wheel,
     strangers: Strangers,
     groups: Groups<I>,
+    guard: Arc<Guard<S>>,
+    line: Line,
     policy: Policy,
     counters: Counters,
     draining: bool,
@@ -65,6 +74,8 @@ pub struct Counters {
     pub unknown_tid: u64,
     /// Requests that came again while the first was being answered.
     pub repeated_requests: u64,
+    /// Requests and ERRORs that were more than their network may cause.
+    pub limited: u64,
 }
 
 /// A datagram and where it came in.
@@ -101,8 +112,20 @@ pub struct Refusal<'a> {
 }
 
 impl<I, S: BuildHasher> Endpoint<I, S> {
-    pub fn new(policy: Policy, hasher: S, now: Nanos) -> Self {
+    /// An endpoint that serves everybody, as often as they like.
+    pub fn new(policy: Policy, hasher: S, now: Nanos) -> Self
+    where
+        S: Clone,
+    {
+        let guard = Guard::new(&Access::default(), hasher.clone());
+        Self::guarded(policy, Arc::new(guard), hasher, now)
+    }
+
+    /// An endpoint that shares its limits with those of other shards.
+    pub fn guarded(policy: Policy, guard: Arc<Guard<S>>, hasher: S, now: Nanos) -> Self {
         Self {
+            line: Line::with_room(guard.has_caps()),
+            guard,
             slots: Slots::new(policy.max_transfers),
             table: Table::new(hasher),
             wheel: Wheel::new(now),
@@ -132,7 +155,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 self.read_request(now, datagram, &request, effects);
             }
             Ok(Packet::Wrq(request)) if datagram.listening => {
-                self.refuse_write(datagram, &request, effects);
+                self.refuse_write(now, datagram, &request, effects);
             }
             Ok(Packet::Error { code, text }) => {
                 self.peer_error(now, &datagram.route, code, text, effects);
@@ -207,6 +230,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     /// Acts on what is due, a bounded number at a time.
     pub fn advance<F: Effects<Image = I>>(&mut self, now: Nanos, effects: &mut F) {
+        self.call_up(now, effects);
         for _ in 0..TIMERS_PER_TURN {
             let Some((slot, armed)) = self.wheel.pop(now) else {
                 return;
@@ -217,10 +241,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     /// When [`advance`](Self::advance) has something to do.
     pub fn next_deadline(&self) -> Option<Nanos> {
-        self.wheel.next_deadline()
+        match (self.wheel.next_deadline(), self.line.next_look()) {
+            (Some(timer), Some(look)) => Some(timer.min(look)),
+            (timer, look) => timer.or(look),
+        }
     }
 
-    /// Transfers under way, those that wait for their file included.
+    /// Transfers under way, those that wait for their file or their turn included.
     pub fn active(&self) -> usize {
         self.slots.len()
     }
@@ -254,9 +281,11 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         };
         match self.phase(ticket) {
             Some(Phase::Reading { transfer, oack, .. }) => {
+                let unproven = !transfer.proven();
                 let step = transfer.ack(now, block);
-                if oack.is_some() && transfer.proven() {
+                if unproven && transfer.proven() {
                     *oack = None;
+                    self.guard.proved(route.peer.ip());
                 }
                 self.act(now, ticket, step, effects);
             }
@@ -264,7 +293,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 let group = member.group;
                 self.member_ack(now, group, ticket, block, effects);
             }
-            Some(Phase::Opening) | None => {}
+            Some(Phase::Opening | Phase::Waiting { .. }) | None => {}
         }
     }
 
@@ -276,7 +305,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
         self.counters.unknown_tid += 1;
         let hash = self.table.hasher().hash_one(route.peer.key());
-        if self.strangers.may_answer(hash, now) {
+        if self.strangers.may_answer(hash, now) && self.guard.may_tell(route.peer.ip(), now) {
             let error = ErrorPacket::new(ErrorCode::UNKNOWN_TID, "Unknown transfer ID");
             effects.send_packet(route, error.as_bytes());
         }
@@ -333,7 +362,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
         tenant.armed = Armed::NOT;
         match &mut tenant.phase {
-            Phase::Opening => {}
+            Phase::Opening | Phase::Waiting { .. } => {}
             Phase::Reading { transfer, .. } => {
                 let deadline = transfer.deadline();
                 if deadline > now {
@@ -394,7 +423,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return;
         };
         let deadline = match &tenant.phase {
-            Phase::Opening => return,
+            Phase::Opening | Phase::Waiting { .. } => return,
             Phase::Reading { transfer, .. } => transfer.deadline(),
             Phase::Listening(member) => self.groups.deadline_of(ticket, member),
         };
@@ -463,6 +492,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
     fn evict(&mut self, ticket: Ticket) -> Option<Tenant<I>> {
         let tenant = self.slots.remove(ticket)?;
         self.table.remove(tenant.route.key(), ticket.slot);
+        if !matches!(tenant.phase, Phase::Waiting { .. }) {
+            self.guard.leave(tenant.route.peer.ip());
+            self.line.look_soon();
+        }
         Some(tenant)
     }
 

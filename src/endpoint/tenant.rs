@@ -25,6 +25,8 @@ pub struct Tenant<I> {
 
 #[derive(Debug)]
 pub enum Phase<I> {
+    /// There are as many transfers as there may be; the client last asked then.
+    Waiting { asked: Nanos },
     /// The file is being opened elsewhere.
     Opening,
     Reading {
@@ -129,7 +131,7 @@ impl<I> Tenant<I> {
             round_trip: Nanos::ZERO,
         };
         match self.phase {
-            Phase::Opening => effects.finished(&report, None),
+            Phase::Opening | Phase::Waiting { .. } => effects.finished(&report, None),
             Phase::Reading {
                 transfer, image, ..
             } => {

@@ -47,6 +47,14 @@ impl Catalog {
         Ok(image)
     }
 
+    /// The image of content that was made for one client, shared with nobody.
+    ///
+    /// # Errors
+    /// When too much memory is in such images.
+    pub fn make(&self, content: &[u8], netascii: bool) -> Result<Arc<Image>, OpenError> {
+        Image::made(content, netascii, &self.budget).map(Arc::new)
+    }
+
     /// Lets go of images that nobody has used for a while. Answers whether any are still kept, so
     /// that the caller knows whether to come again.
     pub fn expire(&self, now: Nanos) -> bool {

@@ -27,6 +27,12 @@ impl Copied {
         Self { bytes, _share }
     }
 
+    /// Bytes of our own making, within the budget.
+    pub(super) fn made(bytes: Vec<u8>, budget: &Arc<Budget>) -> Result<Self, OpenError> {
+        let _share = budget.take(bytes.len() as u64)?;
+        Ok(Self { bytes, _share })
+    }
+
     /// Reads all of `file` through `translate`, and again if it changed meanwhile. The identity is
     /// the one that the bytes belong to.
     pub(super) fn read(

@@ -2,13 +2,15 @@
 //! It never tells a client a path or anything else about this machine.
 
 use core::fmt;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use crate::names::Denial;
 use crate::wire::ErrorCode;
 
 /// Why a file is not served. Copied to every transfer that asked for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenError {
     NotFound,
     /// It may exist, but not for clients; the reason is for the operator.
@@ -24,24 +26,27 @@ pub enum OpenError {
     /// Too many bytes of copies in use by others.
     Busy,
     Io(Errno),
+    /// The operator's naming policy refuses it.
+    Refused(Arc<Denial>),
 }
 
 impl OpenError {
     /// The code of the ERROR packet.
     #[must_use]
-    pub const fn error_code(self) -> ErrorCode {
+    pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotFound => ErrorCode::NOT_FOUND,
             Self::Denied(_) | Self::NotRegular | Self::NameInvalid(_) => {
                 ErrorCode::ACCESS_VIOLATION
             }
             Self::TooLarge | Self::Changing | Self::Busy | Self::Io(_) => ErrorCode::NOT_DEFINED,
+            Self::Refused(denial) => ErrorCode(denial.code),
         }
     }
 
     /// The text of the ERROR packet.
     #[must_use]
-    pub const fn client_text(self) -> &'static str {
+    pub fn client_text(&self) -> &str {
         match self {
             Self::NotFound => "File not found",
             Self::Denied(_) => "Access violation",
@@ -54,6 +59,7 @@ impl OpenError {
                 "Server cannot open the file now, try again"
             }
             Self::Io(_) => "Server cannot read the file",
+            Self::Refused(denial) => &denial.text,
         }
     }
 }
@@ -88,6 +94,7 @@ impl fmt::Display for OpenError {
             Self::Changing => f.write_str("changed while it was read"),
             Self::Busy => f.write_str("too much memory in translated files"),
             Self::Io(errno) => write!(f, "{errno}"),
+            Self::Refused(denial) => f.write_str(&denial.reason),
         }
     }
 }

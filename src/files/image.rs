@@ -48,6 +48,24 @@ impl Image {
         }
     }
 
+    /// Takes content that was made for one client.
+    pub(super) fn made(
+        content: &[u8],
+        in_netascii: bool,
+        budget: &Arc<Budget>,
+    ) -> Result<Self, OpenError> {
+        let mut bytes = Vec::with_capacity(content.len());
+        if in_netascii {
+            netascii::encode(content, &mut bytes);
+        } else {
+            bytes.extend_from_slice(content);
+        }
+        Ok(Self {
+            identity: Identity::default(),
+            content: Content::Owned(Copied::made(bytes, budget)?),
+        })
+    }
+
     /// Maps `file`. Its first part is ready at once where the page cache has it.
     pub(super) fn octet(file: File, budget: &Arc<Budget>, now: Nanos) -> Result<Self, OpenError> {
         let identity = Identity::of(&file)?;

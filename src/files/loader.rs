@@ -1,8 +1,10 @@
 //! The threads that open files for the shards.
 //! They never make a shard wait: a full queue is the asker's answer.
 
+use core::net::{IpAddr, Ipv4Addr};
 use core::ops::Range;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
@@ -10,18 +12,20 @@ use crossbeam::channel::{Receiver, RecvTimeoutError};
 use super::catalog::Catalog;
 use super::copy::Budget;
 use super::error::OpenError;
+use super::finder::{Finder, Found, Wish, without_end_mark};
 use super::image::Image;
 use super::pool::Pool;
 use super::reader::{Fetch, Reader};
-use super::root::Root;
 use crate::clock;
 use crate::endpoint::Ticket;
 use crate::limits::{
     FRAMER_QUEUE, KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE, LOADER_THREADS,
     NAME_MAX,
 };
+use crate::names::{Needs, Operation, Trace, Verdict};
 use crate::transfer::Nanos;
 use crate::wire::Mode;
+use crate::wire::options::Options;
 
 /// A file that a transfer waits for.
 #[derive(Debug)]
@@ -30,6 +34,9 @@ pub struct Job {
     ticket: Ticket,
     name: Box<[u8]>,
     netascii: bool,
+    client: IpAddr,
+    local: Option<IpAddr>,
+    options: Box<[u8]>,
 }
 
 impl Job {
@@ -44,12 +51,51 @@ impl Job {
             ticket,
             name: name.into(),
             netascii: mode == Mode::Netascii,
+            client: Ipv4Addr::UNSPECIFIED.into(),
+            local: None,
+            options: Box::default(),
         }
+    }
+
+    /// Who asks, and which address of ours they asked.
+    #[must_use]
+    pub const fn between(mut self, client: IpAddr, local: Option<IpAddr>) -> Self {
+        self.client = client;
+        self.local = local;
+        self
+    }
+
+    /// The request's options, where the naming policy looks at them.
+    #[must_use]
+    pub fn options(mut self, options: Options<'_>) -> Self {
+        self.options = options.as_bytes().into();
+        self
     }
 
     #[must_use]
     pub const fn ticket(&self) -> Ticket {
         self.ticket
+    }
+
+    fn wish(&self) -> Wish<'_> {
+        Wish {
+            name: &self.name,
+            operation: Operation::Read,
+            client: self.client,
+            local: self.local,
+            mac: None,
+            options: Options::new(&self.options),
+        }
+    }
+
+    fn without_end_mark(mut self) -> Result<Self, Self> {
+        match without_end_mark(&self.name) {
+            Some(name) => {
+                self.name = name.into();
+                Ok(self)
+            }
+            None => Err(self),
+        }
     }
 }
 
@@ -79,6 +125,7 @@ pub struct Loader {
     openers: Pool<Job>,
     reader: Reader,
     framer: Pool<Frame>,
+    needs: Needs,
 }
 
 /// A file to be laid out in frames.
@@ -89,19 +136,21 @@ struct Frame {
 }
 
 impl Loader {
-    /// Starts the threads; `shards` are the receivers of answers by number, `frame_memory` the
-    /// bytes for files laid out in frames.
+    /// Starts the threads; `finder` says which file a name means, `shards` are the receivers of
+    /// answers by number, `frame_memory` the bytes for files laid out in frames.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
-        root: Arc<Root>,
+        finder: impl Into<Finder>,
         shards: Vec<Arc<dyn Deliver>>,
         frame_memory: u64,
     ) -> io::Result<Self> {
         let shards: Arc<[_]> = shards.into();
+        let finder = finder.into();
+        let needs = finder.names().needs();
         let opener = Opener {
-            root,
+            finder,
             catalog: Catalog::default(),
             shards: Arc::clone(&shards),
         };
@@ -116,7 +165,14 @@ impl Loader {
             openers: Pool::start("ringboot-files", LOADER_THREADS, LOADER_QUEUE, open)?,
             reader: Reader::start(shards)?,
             framer: Pool::start("ringboot-frames", 1, FRAMER_QUEUE, frame)?,
+            needs,
         })
+    }
+
+    /// What a job must bring along beside its name.
+    #[must_use]
+    pub const fn needs(&self) -> Needs {
+        self.needs
     }
 
     /// Asks for a file and never waits.
@@ -180,7 +236,7 @@ pub(super) fn tell<T>(
 }
 
 struct Opener {
-    root: Arc<Root>,
+    finder: Finder,
     catalog: Catalog,
     shards: Arc<[Arc<dyn Deliver>]>,
 }
@@ -189,9 +245,14 @@ impl Opener {
     fn run(&self, jobs: &Receiver<Job>) {
         let mut batch = Batch::default();
         while let Some(job) = self.next(jobs) {
-            batch.collect(job, jobs);
-            for group in batch.groups.drain(..) {
-                self.answer(group);
+            batch.collect(job, jobs, &self.finder);
+            // A second round for names with an end mark, of which there is one.
+            while !batch.groups.is_empty() {
+                for group in mem::take(&mut batch.groups) {
+                    for job in self.answer(group) {
+                        batch.add(job, &self.finder);
+                    }
+                }
             }
         }
     }
@@ -208,57 +269,80 @@ impl Opener {
         jobs.recv().ok()
     }
 
-    /// Opens the group's file once for all who asked, tells them, and wakes each shard once.
-    fn answer(&self, group: Group) {
-        let result = self.open(&group);
-        tell(&self.shards, group.askers.into_iter(), |shard, ticket| {
+    /// Opens the group's file once for all who asked, tells them, and wakes each shard once. Hands
+    /// back those who are to be tried with a shorter name.
+    fn answer(&self, group: Group) -> Vec<Job> {
+        let result = self.open(group.verdict, group.netascii);
+        let (mut again, mut askers) = (Vec::new(), group.askers);
+        if matches!(result, Err(OpenError::NotFound)) {
+            let shorter = askers.into_iter().map(Job::without_end_mark);
+            (again, askers) = partition(shorter);
+        }
+        let letters = askers.into_iter().map(|job| (job.shard, job.ticket));
+        tell(&self.shards, letters, |shard, ticket| {
             let result = result.clone();
             shard.deliver(Opened { ticket, result });
         });
+        again
     }
 
-    fn open(&self, group: &Group) -> Result<Arc<Image>, OpenError> {
-        let file = self.root.open_named(&group.name)?;
-        self.catalog.open(file, group.netascii, clock::now())
+    fn open(&self, verdict: Verdict, netascii: bool) -> Result<Arc<Image>, OpenError> {
+        let choices = verdict.map_err(OpenError::Refused)?;
+        match self.finder.open(&choices, &mut Trace::off())? {
+            Found::File { file, .. } => self.catalog.open(file, netascii, clock::now()),
+            Found::Made(content) => self.catalog.make(&content, netascii),
+        }
     }
 }
 
+fn partition<T>(results: impl Iterator<Item = Result<T, T>>) -> (Vec<T>, Vec<T>) {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(one) => good.push(one),
+            Err(one) => bad.push(one),
+        }
+    }
+    (good, bad)
+}
+
 /// Jobs taken together. All were asked before the first of their files is opened, so one open
-/// answers each of a group as exactly as its own would.
+/// answers each of a group as exactly as its own would. They are together by what the naming policy
+/// makes of them, never by the name that they asked for: it may mean another file to another client.
 #[derive(Default)]
 struct Batch {
     groups: Vec<Group>,
 }
 
 struct Group {
-    name: Box<[u8]>,
+    verdict: Verdict,
     netascii: bool,
-    askers: Vec<(usize, Ticket)>,
+    askers: Vec<Job>,
 }
 
 impl Batch {
-    fn collect(&mut self, first: Job, more: &Receiver<Job>) {
-        self.add(first);
+    fn collect(&mut self, first: Job, more: &Receiver<Job>, finder: &Finder) {
+        self.add(first, finder);
         for _ in 1..LOADER_BATCH {
             if self.groups.len() >= LOADER_BATCH_FILES {
                 break;
             }
             match more.try_recv() {
-                Ok(job) => self.add(job),
+                Ok(job) => self.add(job, finder),
                 Err(_) => break,
             }
         }
     }
 
-    fn add(&mut self, job: Job) {
-        let asker = (job.shard, job.ticket);
-        let same = |group: &&mut Group| group.netascii == job.netascii && group.name == job.name;
+    fn add(&mut self, job: Job, finder: &Finder) {
+        let verdict = finder.decide(&job.wish(), &mut Trace::off());
+        let same = |group: &&mut Group| group.netascii == job.netascii && group.verdict == verdict;
         match self.groups.iter_mut().find(same) {
-            Some(group) => group.askers.push(asker),
+            Some(group) => group.askers.push(job),
             None => self.groups.push(Group {
-                name: job.name,
+                verdict,
                 netascii: job.netascii,
-                askers: vec![asker],
+                askers: vec![job],
             }),
         }
     }
@@ -266,9 +350,12 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use crossbeam::channel::bounded;
 
     use super::*;
+    use crate::files::Root;
 
     #[test]
     fn a_burst_for_one_file_is_one_group() {
@@ -281,7 +368,7 @@ mod tests {
         let mut opens = 0;
         while let Ok(first) = jobs.try_recv() {
             let mut batch = Batch::default();
-            batch.collect(first, &jobs);
+            batch.collect(first, &jobs, &finder());
             opens += batch.groups.len();
         }
         assert_eq!(opens, 2_000_usize.div_ceil(LOADER_BATCH));
@@ -290,10 +377,10 @@ mod tests {
     #[test]
     fn mode_and_name_tell_groups_apart() {
         let mut batch = Batch::default();
-        batch.add(job(1, b"a", Mode::Octet));
-        batch.add(job(2, b"b", Mode::Octet));
-        batch.add(job(3, b"a", Mode::Netascii));
-        batch.add(job(4, b"a", Mode::Octet));
+        batch.add(job(1, b"a", Mode::Octet), &finder());
+        batch.add(job(2, b"b", Mode::Octet), &finder());
+        batch.add(job(3, b"a", Mode::Netascii), &finder());
+        batch.add(job(4, b"a", Mode::Octet), &finder());
         let sizes: Vec<_> = batch
             .groups
             .iter()
@@ -312,7 +399,7 @@ mod tests {
                 .expect("sent");
         }
         let mut batch = Batch::default();
-        batch.collect(job(0, b"first", Mode::Octet), &jobs);
+        batch.collect(job(0, b"first", Mode::Octet), &jobs, &finder());
         assert_eq!(batch.groups.len(), LOADER_BATCH_FILES);
     }
 
@@ -320,6 +407,10 @@ mod tests {
     fn a_giant_name_waits_in_little_memory() {
         let job = job(0, &[b'a'; 60_000], Mode::Octet);
         assert_eq!(job.name.len(), NAME_MAX + 1);
+    }
+
+    fn finder() -> Finder {
+        Arc::new(Root::open(Path::new("/")).expect("a root")).into()
     }
 
     fn job(slot: u32, name: &[u8], mode: Mode) -> Job {

@@ -19,6 +19,15 @@ impl RelPath {
     /// # Errors
     /// When no served file can have this name.
     pub fn parse(name: &[u8]) -> Result<Self, OpenError> {
+        Self::parse_with(name, true)
+    }
+
+    /// As [`parse`](Self::parse); without `backslashes`, `\` is an ordinary character.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with(name: &[u8], backslashes: bool) -> Result<Self, OpenError> {
+        let is_slash = |byte: &u8| *byte == b'/' || (backslashes && *byte == b'\\');
         if name.is_empty() {
             return Err(OpenError::NameInvalid("empty name"));
         }
@@ -26,11 +35,11 @@ impl RelPath {
             return Err(OpenError::NameInvalid("name too long"));
         }
         let mut path = Vec::with_capacity(name.len() + 1);
-        for component in name.split(|&byte| is_slash(byte)) {
+        for component in name.split(is_slash) {
             push(component, &mut path)?;
         }
         // A name that ends in a slash or a dot asks for a directory.
-        let last = name.rsplit(|&byte| is_slash(byte)).next();
+        let last = name.rsplit(is_slash).next();
         if path.is_empty() || matches!(last, None | Some(b"" | b".")) {
             return Err(OpenError::NotRegular);
         }
@@ -78,10 +87,6 @@ fn push(component: &[u8], path: &mut Vec<u8>) -> Result<(), OpenError> {
     }
     path.extend_from_slice(component);
     Ok(())
-}
-
-const fn is_slash(byte: u8) -> bool {
-    matches!(byte, b'/' | b'\\')
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! It never trusts a path's text: the kernel, or a walk that never leaves, decides what is below.
 
 use core::fmt;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use rustix::io::Errno;
 
 use super::error::OpenError;
 use super::path::RelPath;
-use super::walk;
+use super::{fold, walk};
 use crate::limits::RESOLVE_TRIES;
 
 /// How names are resolved.
@@ -79,6 +80,48 @@ impl Root {
         }
     }
 
+    /// Opens a regular file as [`open_file`](Self::open_file) does; if it is missing, one whose name
+    /// differs in the case of ASCII letters only.
+    ///
+    /// # Errors
+    /// As [`open_file`](Self::open_file).
+    pub fn open_in_any_case(&self, path: &RelPath) -> Result<File, OpenError> {
+        match self.open_file(path) {
+            Err(OpenError::NotFound) => {}
+            result => return result,
+        }
+        let open_dir = |path: &[u8]| {
+            let path = CString::new(path).map_err(|_| Errno::INVAL)?;
+            self.resolve(&path, LIST)
+        };
+        let found = fold::spelling_on_disk(path.as_c_str(), open_dir)?;
+        self.open_file(&RelPath::parse_with(&found, false)?)
+    }
+
+    /// Whether there is such a directory below the root.
+    #[must_use]
+    pub fn has_dir(&self, path: &RelPath) -> bool {
+        self.kind(path) == Some(FileType::Directory)
+    }
+
+    /// Whether there is such a regular file below the root.
+    #[must_use]
+    pub fn has_file(&self, path: &RelPath) -> bool {
+        self.kind(path) == Some(FileType::RegularFile)
+    }
+
+    /// Whether the root itself can be listed, as looking for names in another case needs.
+    #[must_use]
+    pub fn can_list(&self) -> bool {
+        self.resolve(c".", LIST).is_ok()
+    }
+
+    fn kind(&self, path: &RelPath) -> Option<FileType> {
+        let found = self.resolve(path.as_c_str(), LOOK).ok()?;
+        let stat = fstat(&found).ok()?;
+        Some(FileType::from_raw_mode(stat.st_mode))
+    }
+
     /// Opens a regular file below the root for reading. Symbolic links are followed as long as they
     /// stay below the root, absolute ones too.
     ///
@@ -96,17 +139,17 @@ impl Root {
 
     fn try_open(&self, path: &RelPath) -> Result<File, OpenError> {
         // Opening a pipe or a device can have effects of its own, so first look without opening.
-        check_regular(&self.resolve(path, LOOK)?)?;
-        let file = self.resolve(path, READ)?;
+        check_regular(&self.resolve(path.as_c_str(), LOOK)?)?;
+        let file = self.resolve(path.as_c_str(), READ)?;
         // It may be another one by now.
         check_regular(&file)?;
         Ok(File::from(file))
     }
 
-    fn resolve(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+    fn resolve(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
         match self.resolver {
             Resolver::Openat2 => {
-                match openat2(&self.dir, path.as_c_str(), flags, Mode::empty(), BENEATH) {
+                match openat2(&self.dir, path, flags, Mode::empty(), BENEATH) {
                     // It may have met an absolute link that leads back.
                     Err(Errno::XDEV) => self.walk(path, flags),
                     result => result,
@@ -116,8 +159,8 @@ impl Root {
         }
     }
 
-    fn walk(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
-        walk::open(&self.dir, &self.names, path.as_c_str(), flags)
+    fn walk(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+        walk::open(&self.dir, &self.names, path, flags)
     }
 
     fn checked(path: &Path, dir: OwnedFd, resolver: Resolver) -> Result<Self, Errno> {
@@ -193,5 +236,9 @@ const READ: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
+
+const LIST: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);

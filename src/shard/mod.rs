@@ -32,7 +32,7 @@ pub use bind::bind;
 pub use epoll::EpollBackend;
 pub use mailbox::{Address, Letter, Mailbox, Order, Orders, mailbox};
 pub use mtu::Mtus;
-pub use open::{IoChoice, Opened, ZeroCopy, open};
+pub use open::{IoChoice, Opened, ZeroCopy, open, uring_refusal};
 pub use outbox::Outbox;
 pub use outside::Outside;
 pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};

@@ -1,9 +1,12 @@
 //! Picks the backend: io_uring where it works, epoll elsewhere.
 //! It never guesses: a ring that is chosen has carried a datagram.
 
+use core::net::Ipv4Addr;
+
 use super::backend::Backend;
+use super::bind::bind;
 use super::epoll::EpollBackend;
-use super::sockets::Sockets;
+use super::sockets::{Listen, Plan, Sockets};
 use super::uring;
 use super::waker::Waker;
 
@@ -56,6 +59,31 @@ pub fn open(
             Err(refused) => epoll(refused.sockets, waker, Some(refused.why.to_string())),
         },
     }
+}
+
+/// Why io_uring cannot be used here, if so: a ring is made on a loopback socket and thrown away.
+#[must_use]
+pub fn uring_refusal() -> Option<String> {
+    let plan = Plan {
+        listen: vec![Listen {
+            addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            optional: false,
+        }],
+        shards: 1,
+        single_port: false,
+        data_ports: None,
+    };
+    let sockets = match bind(&plan) {
+        Ok(mut all) => all.pop()?,
+        Err(error) => return Some(error.to_string()),
+    };
+    let waker = match Waker::new() {
+        Ok(waker) => waker,
+        Err(error) => return Some(error.to_string()),
+    };
+    uring::open(sockets, waker, ZeroCopy::Auto)
+        .err()
+        .map(|refused| refused.why.to_string())
 }
 
 fn epoll(sockets: Sockets, waker: Waker, fallback: Option<String>) -> Result<Opened, String> {

@@ -1,6 +1,7 @@
 //! The world as a shard's endpoint sees it: sends go to the outbox, files to the file threads,
 //! reports to the log. It never blocks: what does not fit is refused or counted.
 
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use super::outbox::Outbox;
@@ -16,6 +17,8 @@ pub struct Outside {
     pub outbox: Outbox,
     pub loader: Arc<Loader>,
     pub records: RecordSender,
+    /// The address that each socket is bound to, if it is one.
+    pub bound: Vec<Option<IpAddr>>,
 }
 
 impl Effects for Outside {
@@ -30,7 +33,20 @@ impl Effects for Outside {
     }
 
     fn open(&mut self, request: OpenRequest<'_>) -> bool {
-        let job = Job::new(self.shard, request.ticket, request.name, request.mode);
+        let Route {
+            peer,
+            local,
+            socket,
+        } = *request.route;
+        // An answer from a socket that is bound to one address needs to name none.
+        let local = local
+            .ip()
+            .or_else(|| self.bound.get(usize::from(socket.0)).copied()?);
+        let mut job = Job::new(self.shard, request.ticket, request.name, request.mode)
+            .between(peer.ip(), local);
+        if self.loader.needs().options {
+            job = job.options(request.options);
+        }
         self.loader.submit(job).is_ok()
     }
 

@@ -2,7 +2,7 @@
 //! It never receives or sends.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -181,6 +181,13 @@ impl Layout {
     #[must_use]
     pub fn addr(&self, socket: SocketId) -> Option<SocketAddr> {
         self.place(socket).map(|place| place.addr)
+    }
+
+    /// For each socket the address that it is bound to, if it is one.
+    pub fn bound_to(&self) -> Vec<Option<IpAddr>> {
+        let ips = self.places.iter().map(|place| place.addr.ip());
+        ips.map(|ip| (!ip.is_unspecified()).then(|| ip.to_canonical()))
+            .collect()
     }
 
     /// Every socket of the shard.

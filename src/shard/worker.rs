@@ -16,7 +16,7 @@ use super::sockets::Layout;
 use super::streams::{self, Forwarded};
 use crate::clock;
 use crate::endpoint::{
-    self, Datagram, Endpoint, GroupRange, Local, Peer, Policy, Refusal, Route, SocketId,
+    self, Datagram, Endpoint, GroupRange, Guard, Local, Peer, Policy, Refusal, Route, SocketId,
 };
 use crate::files::{Image, Opened};
 use crate::limits::{LETTERS_PER_TURN, TIMERS_HELD_BACK};
@@ -29,6 +29,8 @@ pub struct Worker {
     pub shards: Vec<Address>,
     pub sockets: Layout,
     pub outside: Outside,
+    /// Limits that hold for all shards together.
+    pub guard: Arc<Guard<RandomState>>,
     pub settings: Settings,
 }
 
@@ -85,7 +87,12 @@ impl Loop {
         settings.policy.groups = settings.own_groups();
         Self {
             mailbox: worker.mailbox,
-            endpoint: Endpoint::new(settings.policy, RandomState::new(), clock::now()),
+            endpoint: Endpoint::guarded(
+                settings.policy,
+                worker.guard,
+                RandomState::new(),
+                clock::now(),
+            ),
             outside: worker.outside,
             desk: Desk {
                 sockets: worker.sockets,

@@ -57,8 +57,16 @@ impl OptionName {
 }
 
 impl<'a> Options<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    /// `bytes` are what follows a request's mode: names and values, each with its NUL.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
+    }
+
+    /// The list as it came.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The complete pairs in the order they came. Bytes behind the last complete pair are junk

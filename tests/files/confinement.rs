@@ -14,10 +14,10 @@ use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use tempfile::TempDir;
 
 const BOTH: [Resolver; 2] = [Resolver::Openat2, Resolver::Walk];
-const INSIDE: &str = "inside";
+pub const INSIDE: &str = "inside";
 
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+pub enum Answer {
     Content,
     Missing,
     Denied,
@@ -29,9 +29,20 @@ use Answer::{Content, Denied, Invalid, Missing, NotRegular};
 #[test]
 fn the_traversal_corpus_has_one_answer_for_each_name() {
     let place = Place::new();
+    for resolver in BOTH {
+        let root = Root::open_with(&place.root(), resolver).expect("a root");
+        for (name, expected) in corpus(&place) {
+            let shown = name.escape_ascii();
+            assert_eq!(ask(&root, &name), expected, "{resolver:?} {shown}");
+        }
+    }
+}
+
+/// Names that clients may ask for, and what they get where a name means the file of that name.
+pub fn corpus(place: &Place) -> Vec<(Vec<u8>, Answer)> {
     let long = "x".repeat(256);
     let deep = "sub/".repeat(300);
-    let corpus: &[(&[u8], Answer)] = &[
+    let corpus: Vec<(&[u8], Answer)> = vec![
         // Ordinary names in all spellings.
         (b"file", Content),
         (b"/file", Content),
@@ -117,13 +128,8 @@ fn the_traversal_corpus_has_one_answer_for_each_name() {
         (b"sub/\xff", Missing),
         (b"link-out\xff", Denied),
     ];
-    for resolver in BOTH {
-        let root = Root::open_with(&place.root(), resolver).expect("a root");
-        for (name, expected) in corpus {
-            let shown = name.escape_ascii();
-            assert_eq!(&ask(&root, name), expected, "{resolver:?} {shown}");
-        }
-    }
+    let owned = |(name, answer): (&[u8], Answer)| (name.to_vec(), answer);
+    corpus.into_iter().map(owned).collect()
 }
 
 /// Absolute links may be written with the root's path as the operator gave it, or as it really is.
@@ -246,13 +252,13 @@ fn ask(root: &Root, name: &[u8]) -> Answer {
 }
 
 /// A root in a directory that holds things to be stolen.
-struct Place {
+pub struct Place {
     base: TempDir,
     has_device: bool,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let base = TempDir::new().expect("a directory");
         let mut place = Self {
             base,
@@ -266,11 +272,11 @@ impl Place {
         place
     }
 
-    fn base(&self) -> std::path::PathBuf {
+    pub fn base(&self) -> std::path::PathBuf {
         self.base.path().join("base")
     }
 
-    fn root(&self) -> std::path::PathBuf {
+    pub fn root(&self) -> std::path::PathBuf {
         self.base().join("root")
     }
 

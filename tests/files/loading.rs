@@ -72,7 +72,7 @@ fn failures_are_answers_without_a_path() {
     let errors: Vec<OpenError> = inbox
         .answers
         .iter()
-        .map(|answer| *answer.result.as_ref().expect_err("refused"))
+        .map(|answer| answer.result.as_ref().expect_err("refused").clone())
         .collect();
     let codes: Vec<_> = errors.iter().map(|error| error.error_code()).collect();
     let refused = ErrorCode::ACCESS_VIOLATION;

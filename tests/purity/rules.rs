@@ -12,10 +12,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["limits"]),
     ("transfer", &["limits", "wire"]),
     ("endpoint", &["limits", "transfer", "wire"]),
+    ("names", &["endpoint", "limits", "wire"]),
     (
         "files",
-        &["clock", "endpoint", "limits", "transfer", "wire"],
+        &[
+            "clock", "endpoint", "hosts", "limits", "names", "transfer", "wire",
+        ],
     ),
+    ("hosts", &["clock", "limits", "names", "transfer"]),
     (
         "observe",
         &["clock", "endpoint", "limits", "transfer", "wire"],
@@ -23,7 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "shard",
         &[
-            "clock", "endpoint", "files", "limits", "observe", "transfer", "wire",
+            "clock", "endpoint", "files", "limits", "names", "observe", "transfer", "wire",
         ],
     ),
     // Map files of tftp-hpa: text and names only.
@@ -32,10 +36,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "cli", "clock", "endpoint", "files", "limits", "observe", "shard", "transfer",
+            "cli", "clock", "config", "endpoint", "files", "hosts", "limits", "names", "observe",
+            "shard", "transfer",
         ],
     ),
-    ("cli", &["limits", "transfer"]),
+    ("config", &["cli", "endpoint", "hosts", "limits", "names"]),
+    ("cli", &["endpoint", "limits", "names", "transfer"]),
+    (
+        "advise",
+        &[
+            "cli", "config", "daemon", "endpoint", "files", "names", "observe", "shard", "wire",
+        ],
+    ),
 ];
 
 /// They do no I/O and ask no clock, so that a simulator can be their whole world.

@@ -1,12 +1,13 @@
 //! One shard of the server on a thread of the test program, for what no process shows from outside.
 //! It never differs from the real one: only the daemon around it is missing.
 
+use std::hash::RandomState;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use ringboot::endpoint::Policy;
+use ringboot::endpoint::{Access, Guard, Policy};
 use ringboot::files::{Deliver, Loader, Root};
 use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
 use ringboot::shard::{
@@ -111,13 +112,15 @@ impl Berth {
         let worker = Worker {
             mailbox: self.mailbox,
             shards: self.shards,
-            sockets: layout,
             outside: Outside {
+                bound: layout.bound_to(),
                 shard: 0,
                 outbox: Outbox::default(),
                 loader: Arc::new(self.loader),
                 records: self.records,
             },
+            sockets: layout,
+            guard: Arc::new(Guard::new(&Access::default(), RandomState::new())),
             settings: Settings {
                 policy: self.how.policy,
                 max_blksize: None,

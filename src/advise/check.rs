@@ -1,0 +1,225 @@
+//! `ringboot check`: mistakes in the configuration, roots, ports, kernel: what would go wrong.
+//! It never serves and leaves nothing behind: ports that it tries are closed at once.
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{BAD, GOOD, USAGE, say};
+use crate::cli::ServeArgs;
+use crate::config::{Config, ConfigError, Plan};
+use crate::daemon::{Asking, Options, Unclear};
+use crate::endpoint::Prefix;
+use crate::files::{Resolver, Root};
+use crate::names::rules::never;
+use crate::observe::log;
+use crate::shard::Listen;
+
+/// Prints what would go wrong with these flags and this file.
+#[must_use]
+pub fn check(args: &ServeArgs) -> ExitCode {
+    let mut findings = Findings::default();
+    let options = match Asking::new(args) {
+        Ok(asking) => asking.options,
+        Err(Unclear::NoRoot) => {
+            log::last_words(&format!("ringboot: {}", Unclear::NoRoot));
+            return ExitCode::from(USAGE);
+        }
+        Err(Unclear::Config(error)) => {
+            say(&problems_of(&error));
+            return ExitCode::from(BAD);
+        }
+    };
+    let file = args
+        .config
+        .as_deref()
+        .and_then(|path| Config::read(path).ok());
+    check_rules(&options.naming, file.as_ref(), &mut findings);
+    check_clients(&options.naming, &mut findings);
+    check_roots(&options.naming, &mut findings);
+    check_access(&options, &mut findings);
+    check_ports(&options, &mut findings);
+    check_kernel(&mut findings);
+    findings.finish(args.config.as_deref())
+}
+
+#[derive(Default)]
+struct Findings {
+    lines: Vec<String>,
+    problems: usize,
+    warnings: usize,
+}
+
+impl Findings {
+    fn problem(&mut self, text: impl Into<String>) {
+        self.problems += 1;
+        self.lines.push(format!("problem: {}", text.into()));
+    }
+
+    fn warning(&mut self, text: impl Into<String>) {
+        self.warnings += 1;
+        self.lines.push(format!("warning: {}", text.into()));
+    }
+
+    fn good(&mut self, text: impl Into<String>) {
+        self.lines.push(format!("ok: {}", text.into()));
+    }
+
+    fn finish(mut self, file: Option<&Path>) -> ExitCode {
+        let what = file.map_or_else(|| "the flags".into(), |path| path.display().to_string());
+        let count = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            more => format!("{more} {what}s"),
+        };
+        self.lines.push(format!(
+            "{what}: {}, {}",
+            count(self.problems, "problem"),
+            count(self.warnings, "warning")
+        ));
+        say(&self.lines);
+        ExitCode::from(if self.problems == 0 { GOOD } else { BAD })
+    }
+}
+
+fn problems_of(error: &ConfigError) -> Vec<String> {
+    error
+        .to_string()
+        .lines()
+        .map(|line| format!("problem: {line}"))
+        .collect()
+}
+
+fn check_rules(naming: &Plan, file: Option<&Config>, findings: &mut Findings) {
+    let rules = &naming.rules.0;
+    for (place, why) in never(rules) {
+        let at = file.map_or_else(String::new, |config| config.place_of_rule(place));
+        let label = &rules[place].label;
+        findings.problem(format!("{at}{label} can never match: {why}"));
+    }
+    for (place, rule) in rules.iter().enumerate() {
+        let at = file.map_or_else(String::new, |config| config.place_of_rule(place));
+        if !rule.when.mac.is_empty() && !naming.knows_macs() {
+            let label = &rule.label;
+            findings.problem(format!(
+                "{at}{label} can never match: it asks for hardware addresses, and nothing tells them: \
+                 `neighbours` is off, and there are no `leases` and no `[[host]]`"
+            ));
+        }
+    }
+    for name in naming.unused_roots() {
+        findings.warning(format!("nothing leads to the root \"{name}\""));
+    }
+    if !rules.is_empty() && findings.problems == 0 {
+        findings.good(format!("{} rules", rules.len()));
+    }
+}
+
+fn check_clients(naming: &Plan, findings: &mut Findings) {
+    for (path, error) in naming.hosts().unreadable() {
+        findings.warning(format!(
+            "cannot read the leases {}: {error}",
+            path.display()
+        ));
+    }
+}
+
+fn check_roots(naming: &Plan, findings: &mut Findings) {
+    for plan in &naming.roots {
+        let name = &plan.policy.name;
+        let root = match Root::open(&plan.path) {
+            Ok(root) => root,
+            Err(error) => {
+                findings.problem(error.to_string());
+                continue;
+            }
+        };
+        if plan.policy.ignore_case && !root.can_list() {
+            findings.problem(format!(
+                "the root {} cannot be listed, which looking for names in any case needs",
+                plan.path.display()
+            ));
+            continue;
+        }
+        let way = match root.resolver() {
+            Resolver::Openat2 => "confined by the kernel (openat2)",
+            Resolver::Walk => "confined step by step (this kernel or sandbox has no openat2)",
+        };
+        findings.good(format!("root \"{name}\" is {}, {way}", plan.path.display()));
+    }
+}
+
+/// A port in use is no problem of the configuration: the server itself may be running.
+fn check_ports(options: &Options, findings: &mut Findings) {
+    for listen in &options.listen {
+        match UdpSocket::bind(listen.addr) {
+            Ok(_) => findings.good(format!("{} can be bound", listen.addr)),
+            Err(_) if listen.optional => {}
+            Err(error) => {
+                let addr = listen.addr;
+                findings.warning(match error.kind() {
+                    std::io::ErrorKind::AddrInUse => {
+                        format!("{addr} is in use, by a running server or by another one")
+                    }
+                    std::io::ErrorKind::PermissionDenied => format!(
+                        "{addr} cannot be bound by this user; the server needs root, CAP_NET_BIND_SERVICE \
+                         or net.ipv4.ip_unprivileged_port_start"
+                    ),
+                    _ => format!("{addr} cannot be bound: {error}"),
+                });
+            }
+        }
+    }
+}
+
+fn check_access(options: &Options, findings: &mut Findings) {
+    let access = &options.access;
+    if options.single_port && access.allow.is_empty() {
+        findings.warning(
+            "single-port mode without an `allow` list: who can forge a client's address can \
+             acknowledge for it, and have files sent to it; say which networks are yours",
+        );
+    }
+    for prefix in &access.allow {
+        if access.deny.iter().any(|denied| denied.covers(prefix)) {
+            findings.problem(format!(
+                "`allow` {prefix} changes nothing: `deny` covers it"
+            ));
+        }
+    }
+    for rule in &options.naming.rules.0 {
+        let from = &rule.when.from;
+        let never = |prefix: &Prefix| {
+            let denied = access.deny.iter().any(|denied| denied.covers(prefix));
+            let meets = |allowed: &Prefix| allowed.covers(prefix) || prefix.covers(allowed);
+            denied || !(access.allow.is_empty() || access.allow.iter().any(meets))
+        };
+        if !from.is_empty() && from.iter().all(never) {
+            findings.problem(format!(
+                "{} can never match: its clients are not served at all (`allow`, `deny`)",
+                rule.label
+            ));
+        }
+        let to = &rule.when.to;
+        let asked = |prefix: &Prefix| {
+            let on = |listen: &Listen| {
+                listen.addr.ip().is_unspecified() || prefix.contains(listen.addr.ip())
+            };
+            options.listen.iter().any(on)
+        };
+        if !to.is_empty() && !to.iter().any(asked) {
+            findings.problem(format!(
+                "{} can never match: the server listens on none of the addresses in `to`",
+                rule.label
+            ));
+        }
+    }
+}
+
+fn check_kernel(findings: &mut Findings) {
+    match crate::shard::uring_refusal() {
+        None => findings.good("io_uring works here"),
+        Some(why) => findings.warning(format!(
+            "io_uring does not work here, so epoll will be used: {why}"
+        )),
+    }
+}

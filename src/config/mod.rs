@@ -1,0 +1,114 @@
+//! The configuration file: what it says, what is wrong with it and where, and the policy it makes.
+//! It never starts anything and never changes a running server.
+
+mod access;
+mod build;
+mod file;
+mod mistake;
+mod server;
+mod value;
+
+use core::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use build::{Plan, RootPlan};
+pub use file::File;
+pub use mistake::Mistake;
+pub use server::Server;
+
+use crate::limits::CONFIG_MAX;
+
+/// A file that was read and understood.
+#[derive(Debug)]
+pub struct Config {
+    pub path: PathBuf,
+    pub file: File,
+    text: String,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub enum ConfigError {
+    Unreadable(PathBuf, io::Error),
+    /// Mistakes in the file, at least one.
+    Mistakes(PathBuf, Vec<Mistake>),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(path, error) => {
+                write!(
+                    f,
+                    "cannot read the configuration {}: {error}",
+                    path.display()
+                )
+            }
+            Self::Mistakes(path, mistakes) => {
+                for (number, mistake) in mistakes.iter().enumerate() {
+                    let line_end = if number == 0 { "" } else { "\n" };
+                    write!(f, "{line_end}{}:{mistake}", path.display())?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what a configuration looks like.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |error| ConfigError::Unreadable(path.to_owned(), error);
+        let length = fs::metadata(path).map_err(unreadable)?.len();
+        if length > CONFIG_MAX {
+            let error = io::Error::other(format!("it is larger than {CONFIG_MAX} bytes"));
+            return Err(unreadable(error));
+        }
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        Self::parse(path, text)
+    }
+
+    /// Understands the text of a file; `path` is what messages call it, and where the paths in it
+    /// begin.
+    ///
+    /// # Errors
+    /// When it is not what a configuration looks like.
+    pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
+        let path = path.to_owned();
+        match file::parse(&text) {
+            Ok(file) => Ok(Self { path, file, text }),
+            Err(mistake) => Err(ConfigError::Mistakes(path, vec![mistake])),
+        }
+    }
+
+    /// The naming policy that the file describes. `root`, from the command line, wins over the file's.
+    ///
+    /// # Errors
+    /// Everything in it that contradicts itself.
+    pub fn plan(&self, root: Option<&Path>) -> Result<Plan, ConfigError> {
+        build::plan(self, root)
+            .map_err(|mistakes| ConfigError::Mistakes(self.path.clone(), mistakes))
+    }
+
+    /// Where the rule stands, as messages begin: `FILE:LINE:COLUMN: `.
+    #[must_use]
+    pub fn place_of_rule(&self, place: usize) -> String {
+        let rule = self.file.rule.get(place);
+        rule.map_or_else(String::new, |rule| {
+            let Mistake { line, column, .. } = self.mistake(rule.span().start, "");
+            format!("{}:{line}:{column}: ", self.path.display())
+        })
+    }
+
+    /// The place of a byte of the text.
+    fn mistake(&self, at: usize, text: impl Into<String>) -> Mistake {
+        Mistake::at(&self.text, at, text.into())
+    }
+}

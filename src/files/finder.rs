@@ -1,0 +1,237 @@
+//! From a request to the file that answers it: the naming policy's verdict, then the roots.
+//! It never opens what the policy did not name, nor anything outside of a root.
+
+use core::net::IpAddr;
+use std::fs::File;
+use std::sync::Arc;
+
+use super::error::OpenError;
+use super::path::RelPath;
+use super::root::Root;
+use crate::hosts::{Hosts, Known};
+use crate::names::{Asked, Choice, Disk, Mac, Names, Operation, RootId, Target, Trace, Verdict};
+use crate::wire::options::Options;
+
+/// The naming policy and the roots that it speaks of.
+#[derive(Debug)]
+pub struct Finder {
+    names: Names,
+    roots: Roots,
+    hosts: Hosts,
+}
+
+/// What a client wishes for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// As it came.
+    pub name: &'a [u8],
+    pub operation: Operation,
+    pub client: IpAddr,
+    /// The address of ours that was asked, where it is known.
+    pub local: Option<IpAddr>,
+    /// Where it is known without looking.
+    pub mac: Option<Mac>,
+    /// Empty unless the naming policy [needs](crate::names::Needs) them.
+    pub options: Options<'a>,
+}
+
+/// What a wish came to.
+#[derive(Debug)]
+pub enum Found {
+    File {
+        file: File,
+        root: RootId,
+        /// Below the root, as it was looked for.
+        path: RelPath,
+    },
+    Made(Arc<[u8]>),
+}
+
+impl From<Arc<Root>> for Finder {
+    /// One root, in which a name means the file of that name.
+    fn from(root: Arc<Root>) -> Self {
+        Self::new(Names::default(), vec![root])
+    }
+}
+
+impl Finder {
+    /// `roots` are those that `names` was made for, in its order.
+    #[must_use]
+    pub fn new(names: Names, roots: Vec<Arc<Root>>) -> Self {
+        debug_assert_eq!(names.roots().len(), roots.len());
+        let (backslashes, any_case) = names
+            .roots()
+            .iter()
+            .map(|policy| (policy.backslashes, policy.ignore_case))
+            .unzip();
+        let roots = Roots {
+            roots,
+            backslashes,
+            any_case,
+        };
+        let hosts = Hosts::default();
+        Self {
+            names,
+            roots,
+            hosts,
+        }
+    }
+
+    /// Where clients' hardware addresses and hostnames are looked up, if the naming policy needs them.
+    #[must_use]
+    pub fn knowing(mut self, hosts: Hosts) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    #[must_use]
+    pub const fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// What the naming policy makes of a wish.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn decide(&self, wish: &Wish<'_>, trace: &mut Trace<'_>) -> Verdict {
+        if self.names.is_plain() {
+            return Ok(vec![Choice::File(Target {
+                root: RootId::default(),
+                name: wish.name.to_vec(),
+            })]);
+        }
+        let needs = self.names.needs();
+        let known = if needs.mac || needs.hostname {
+            self.hosts.look_up(wish.client, wish.mac)
+        } else {
+            Known::default()
+        };
+        let asked = Asked {
+            name: wish.name,
+            operation: wish.operation,
+            client: wish.client,
+            local: wish.local,
+            mac: known.mac.or(wish.mac),
+            hostname: known.hostname.as_deref(),
+            options: wish.options,
+        };
+        self.names.decide(&asked, &self.roots, trace)
+    }
+
+    /// Opens the first choice that exists.
+    ///
+    /// # Errors
+    /// When none does, or the first that does cannot be served.
+    pub fn open(&self, choices: &[Choice], trace: &mut Trace<'_>) -> Result<Found, OpenError> {
+        let mut missing = OpenError::NotFound;
+        for (place, choice) in choices.iter().enumerate() {
+            let target = match choice {
+                Choice::File(target) => target,
+                Choice::Virtual(content) => return Ok(Found::Made(Arc::clone(content))),
+            };
+            match self.roots.open(target) {
+                Err(error @ (OpenError::NotFound | OpenError::NotRegular)) => {
+                    trace.note(|| self.describe(target, &error.to_string()));
+                    if place == 0 {
+                        missing = error;
+                    }
+                }
+                Err(error) => {
+                    trace.note(|| self.describe(target, &error.to_string()));
+                    return Err(error);
+                }
+                Ok((file, path)) => {
+                    trace.note(|| self.describe(target, "there it is"));
+                    let root = target.root;
+                    return Ok(Found::File { file, root, path });
+                }
+            }
+        }
+        Err(missing)
+    }
+
+    /// Decides and opens; a name that ends in an end mark is tried without it if it is missing.
+    ///
+    /// # Errors
+    /// When the wish is not to be granted.
+    pub fn find(&self, wish: &Wish<'_>, trace: &mut Trace<'_>) -> Result<Found, OpenError> {
+        match self.find_exactly(wish, trace) {
+            Err(OpenError::NotFound) => match without_end_mark(wish.name) {
+                Some(name) => {
+                    trace.note(|| "once more without the 0xff at its end".into());
+                    self.find_exactly(&Wish { name, ..*wish }, trace)
+                }
+                None => Err(OpenError::NotFound),
+            },
+            result => result,
+        }
+    }
+
+    fn find_exactly(&self, wish: &Wish<'_>, trace: &mut Trace<'_>) -> Result<Found, OpenError> {
+        let choices = self.decide(wish, trace).map_err(OpenError::Refused)?;
+        self.open(&choices, trace)
+    }
+
+    fn describe(&self, target: &Target, outcome: &str) -> String {
+        let name = target.name.escape_ascii();
+        match self.names.roots().get(target.root.0) {
+            Some(policy) => format!("tried \"{name}\" in root \"{}\": {outcome}", policy.name),
+            None => format!("tried \"{name}\" in a root that is not there"),
+        }
+    }
+}
+
+/// The name without the 0xff bytes at its end, if there are any and a name remains. Old Intel boot
+/// ROMs take the end mark of the DHCP options for a part of the file's name.
+#[must_use]
+pub(super) fn without_end_mark(name: &[u8]) -> Option<&[u8]> {
+    let end = name.iter().rposition(|&byte| byte != 0xff)? + 1;
+    let shorter = name.get(..end)?;
+    (end < name.len() && RelPath::parse(shorter).is_ok()).then_some(shorter)
+}
+
+#[derive(Debug)]
+struct Roots {
+    roots: Vec<Arc<Root>>,
+    backslashes: Vec<bool>,
+    any_case: Vec<bool>,
+}
+
+impl Roots {
+    fn open(&self, target: &Target) -> Result<(File, RelPath), OpenError> {
+        let root = self.root(target.root).ok_or(OpenError::NotFound)?;
+        let path = self.path(target.root, &target.name)?;
+        let file = if self.any_case.get(target.root.0) == Some(&true) {
+            root.open_in_any_case(&path)?
+        } else {
+            root.open_file(&path)?
+        };
+        Ok((file, path))
+    }
+
+    fn root(&self, id: RootId) -> Option<&Root> {
+        self.roots.get(id.0).map(Arc::as_ref)
+    }
+
+    fn path(&self, id: RootId, name: &[u8]) -> Result<RelPath, OpenError> {
+        let backslashes = self.backslashes.get(id.0).copied().unwrap_or(true);
+        RelPath::parse_with(name, backslashes)
+    }
+}
+
+impl Disk for Roots {
+    fn is_dir(&self, id: RootId, name: &[u8]) -> bool {
+        let path = self.path(id, name);
+        path.is_ok_and(|path| self.root(id).is_some_and(|root| root.has_dir(&path)))
+    }
+
+    fn is_file(&self, id: RootId, name: &[u8]) -> bool {
+        let path = self.path(id, name);
+        path.is_ok_and(|path| self.root(id).is_some_and(|root| root.has_file(&path)))
+    }
+}
