@@ -2,10 +2,12 @@
 //! It never opens a file or a socket; a wrong value is refused here, before anything starts.
 
 mod address;
+mod in_tftpd;
 mod multicast;
 mod values;
 
 pub use address::{Listen, Target};
+pub use in_tftpd::InTftpdArgs;
 pub use multicast::MulticastArgs;
 pub use values::PortRange;
 
@@ -48,6 +50,35 @@ pub enum Command {
     Check(CheckArgs),
     /// Tell which file a request means and why: the rules it meets, the answer it gets
     Explain(ExplainArgs),
+    /// Be tftp-hpa's in.tftpd: take its command line, serve from inetd or on its own
+    #[command(name = "in.tftpd", visible_alias = "tftpd")]
+    InTftpd(InTftpdArgs),
+    /// Translate another server's configuration
+    #[command(subcommand)]
+    Import(ImportCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// dnsmasq's tftp-* options as a configuration for --config
+    Dnsmasq(ImportArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ringboot import dnsmasq /etc/dnsmasq.conf > ringboot.toml
+  ringboot check --config ringboot.toml
+
+Every line that has no counterpart stands in a comment at the top of the result.")]
+pub struct ImportArgs {
+    /// The configuration to translate; - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Where to write instead of standard output
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -133,6 +164,10 @@ pub struct ServeArgs {
     /// Serve no clients with these addresses, whatever else allows them; may be repeated
     #[arg(long, value_name = "PREFIX")]
     pub deny: Vec<Prefix>,
+
+    /// Rewrite names by this map file of tftp-hpa before anything else; SIGHUP reads it again
+    #[arg(long, value_name = "FILE")]
+    pub map_file: Option<PathBuf>,
 
     /// Configuration file (TOML); what is given as a flag wins over it
     #[arg(long, value_name = "FILE")]
@@ -295,6 +330,10 @@ pub struct ExplainArgs {
     /// A write request instead of a read request
     #[arg(long)]
     pub write: bool,
+
+    /// tftp-hpa's map file, as for `serve`
+    #[arg(long, value_name = "FILE")]
+    pub map_file: Option<PathBuf>,
 
     /// An option of the request; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]

@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod files;
 pub mod hosts;
 pub mod hpa;
+pub mod import;
 pub mod limits;
 pub mod names;
 pub mod observe;

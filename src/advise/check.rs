@@ -25,6 +25,14 @@ pub fn check(args: &ServeArgs) -> ExitCode {
             log::last_words(&format!("ringboot: {}", Unclear::NoRoot));
             return ExitCode::from(USAGE);
         }
+        Err(Unclear::Map(error)) => {
+            let lines = error.to_string();
+            say(&lines
+                .lines()
+                .map(|line| format!("problem: {line}"))
+                .collect::<Vec<_>>());
+            return ExitCode::from(BAD);
+        }
         Err(Unclear::Config(error)) => {
             say(&problems_of(&error));
             return ExitCode::from(BAD);
@@ -105,6 +113,10 @@ fn check_rules(naming: &Plan, file: Option<&Config>, findings: &mut Findings) {
                  `neighbours` is off, and there are no `leases` and no `[[host]]`"
             ));
         }
+    }
+    if let Some(map) = naming.hpa.as_ref().and_then(|hpa| hpa.map.as_ref()) {
+        let (path, count) = (map.path().display(), map.current().len());
+        findings.good(format!("{count} rules in the map file {path}"));
     }
     for name in naming.unused_roots() {
         findings.warning(format!("nothing leads to the root \"{name}\""));

@@ -40,13 +40,18 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
 
 fn plan(args: &ExplainArgs) -> Result<Plan, String> {
     let root = args.root.as_deref();
-    match (&args.config, root) {
-        (Some(path), root) => Config::read(path)
-            .and_then(|config| config.plan(root))
-            .map_err(|error| error.to_string()),
-        (None, Some(root)) => Ok(Plan::plain(root)),
-        (None, None) => Err("no directory to look in: give --root DIR or --config FILE".into()),
-    }
+    let config = args.config.as_deref().map(Config::read).transpose();
+    let config = config.map_err(|error| error.to_string())?;
+    let mut plan = match (&config, root) {
+        (Some(config), root) => config.plan(root).map_err(|error| error.to_string())?,
+        (None, Some(root)) => Plan::plain(root),
+        (None, None) => {
+            return Err("no directory to look in: give --root DIR or --config FILE".into());
+        }
+    };
+    daemon::add_map(&mut plan, args.map_file.as_deref(), config.as_ref())
+        .map_err(|error| error.to_string())?;
+    Ok(plan)
 }
 
 fn request_line(args: &ExplainArgs, finder: &Finder) -> String {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::Spanned;
 
@@ -13,9 +14,10 @@ use super::file::{
 use super::mistake::nearest;
 use super::{Config, Mistake};
 use crate::hosts::{Format, Host, Hosts, Leases, Neighbours, valid_hostname};
+use crate::hpa::{HpaNames, MapSource, Paths};
 use crate::limits::{RULES_MAX, TEMPLATE_MAX};
 use crate::names::rules::{Act, Attempt, End, OptionTest, Rule, When};
-use crate::names::{Names, Operation, Pattern, RootId, RootPolicy, Rules, Text, UniqueBy};
+use crate::names::{Names, Operation, Pattern, RootId, RootPolicy, Rules, Stage, Text, UniqueBy};
 
 /// The name of the root in which every request begins.
 const DEFAULT: &str = "default";
@@ -29,6 +31,12 @@ pub struct Plan {
     pub table: Vec<Host>,
     pub leases: Vec<(PathBuf, Format)>,
     pub neighbours: bool,
+    /// tftp-hpa's ways with names, before the rules.
+    pub hpa: Option<HpaNames>,
+    /// Files are served only if everybody may read them (o+r).
+    pub public_only: bool,
+    /// Absolute links are relative to their root, as below chroot(2).
+    pub chroot_links: bool,
 }
 
 /// One root, not opened yet.
@@ -52,6 +60,9 @@ impl Plan {
             table: Vec::new(),
             leases: Vec::new(),
             neighbours: true,
+            hpa: None,
+            public_only: false,
+            chroot_links: false,
         }
     }
 
@@ -95,10 +106,26 @@ impl Plan {
     #[must_use]
     pub fn names(&self) -> Names {
         let roots = self.roots.iter().map(|root| root.policy.clone()).collect();
-        if self.rules.0.is_empty() {
-            return Names::new(Vec::new(), roots);
+        let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+        if let Some(hpa) = &self.hpa {
+            stages.push(Box::new(hpa.clone()));
         }
-        Names::new(vec![Box::new(self.rules.clone())], roots)
+        if !self.rules.0.is_empty() {
+            stages.push(Box::new(self.rules.clone()));
+        }
+        Names::new(stages, roots)
+    }
+
+    /// Lets a map file of tftp-hpa rewrite names before anything else does. A backslash is then
+    /// what the map file makes of it: rules that refuse names must not meet two spellings.
+    pub fn rewrite_by(&mut self, map: MapSource) {
+        self.hpa = Some(HpaNames {
+            map: Some(Arc::new(map)),
+            paths: Paths::Root,
+        });
+        for root in &mut self.roots {
+            root.policy.backslashes = false;
+        }
     }
 }
 
@@ -125,6 +152,9 @@ pub(super) fn plan(config: &Config, root: Option<&Path>) -> Result<Plan, Vec<Mis
                 .map(|leases| builder.leases(leases))
                 .collect(),
             neighbours: clients.neighbours,
+            hpa: None,
+            public_only: false,
+            chroot_links: false,
         })
     } else {
         Err(builder.mistakes)

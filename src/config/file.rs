@@ -42,6 +42,8 @@ pub struct File {
     #[serde(deserialize_with = "value::bounded::<_, _, 0, 86_400>")]
     pub drain_timeout: Option<u64>,
     pub log: Option<LogFormat>,
+    /// tftp-hpa's rules for names, relative to the file's own directory.
+    pub map_file: Option<PathBuf>,
     pub roots: BTreeMap<Spanned<String>, RootTable>,
     pub templates: BTreeMap<Spanned<String>, TemplateTable>,
     pub rule: Vec<Spanned<RuleTable>>,

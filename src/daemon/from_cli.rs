@@ -2,11 +2,13 @@
 //! It never checks a value: the command line and the file did.
 
 use core::net::SocketAddr;
+use std::path::Path;
 
 use super::Options;
 use crate::cli::{self, IoBackend, Listen as Asked, LogFormat, MulticastArgs, ServeArgs};
 use crate::config::{Config, ConfigError, File, Plan as Naming};
 use crate::endpoint::{GroupRange, Policy};
+use crate::hpa::{MapError, MapSource};
 use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
 use crate::transfer::Nanos;
 
@@ -14,6 +16,7 @@ use crate::transfer::Nanos;
 #[derive(Debug)]
 pub enum Unclear {
     Config(ConfigError),
+    Map(MapError),
     /// Neither the command line nor a file names a directory.
     NoRoot,
 }
@@ -22,6 +25,7 @@ impl core::fmt::Display for Unclear {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
+            Self::Map(error) => error.fmt(f),
             Self::NoRoot => f.write_str("no directory to serve: give --root DIR or --config FILE"),
         }
     }
@@ -44,16 +48,37 @@ impl Asking {
     pub fn new(args: &ServeArgs) -> Result<Self, Unclear> {
         let config = args.config.as_deref().map(Config::read).transpose();
         let config = config.map_err(Unclear::Config)?;
-        let naming = match (&config, args.root()) {
+        let mut naming = match (&config, args.root()) {
             (Some(config), root) => config.plan(root).map_err(Unclear::Config)?,
             (None, Some(root)) => Naming::plain(root),
             (None, None) => return Err(Unclear::NoRoot),
         };
+        add_map(&mut naming, args.map_file.as_deref(), config.as_ref()).map_err(Unclear::Map)?;
         let file = config.map(|config| config.file).unwrap_or_default();
         let log = args.log.unwrap_or(file.server().log);
         let options = options(args, &file, naming);
         Ok(Self { options, log })
     }
+}
+
+/// Reads the map file, if the command line or the configuration names one.
+///
+/// # Errors
+/// When it cannot be read or a line of it is faulty.
+pub fn add_map(
+    naming: &mut Naming,
+    given: Option<&Path>,
+    config: Option<&Config>,
+) -> Result<(), MapError> {
+    let of_file = || {
+        let config = config?;
+        let above = config.path.parent().unwrap_or(Path::new(""));
+        Some(above.join(config.file.map_file.as_deref()?))
+    };
+    if let Some(path) = given.map(Path::to_owned).or_else(of_file) {
+        naming.rewrite_by(MapSource::open(&path, None)?);
+    }
+    Ok(())
 }
 
 fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
@@ -137,7 +162,7 @@ fn addresses(asked: &Asked) -> Vec<Listen> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use clap::Parser;
     use tempfile::TempDir;

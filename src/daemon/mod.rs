@@ -1,28 +1,40 @@
 //! The running server: binds, starts the threads, waits for signals, ends in order.
 //! It never touches a packet.
 
+mod background;
 mod cores;
 mod descriptors;
 mod from_cli;
+mod in_tftpd;
+mod inherited;
 mod signals;
+mod start;
 mod threads;
+mod user;
 
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use crossbeam::channel::{Receiver, unbounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
 
-pub use from_cli::{Asking, Unclear};
+pub use from_cli::{Asking, Unclear, add_map};
+pub use in_tftpd::run as in_tftpd;
+pub use start::Start;
 
+use crate::clock;
 use crate::config::Plan as Naming;
 use crate::endpoint::Access;
 use crate::files::{Finder, Root, RootError};
 use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::shard::{
-    BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, bind,
+    BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, adopt,
+    bind,
 };
+use crate::transfer::Nanos;
 use threads::{Crew, Started};
 
 /// What `ringboot serve` was asked to do.
@@ -87,13 +99,21 @@ pub(crate) enum News {
 /// # Errors
 /// When the server cannot start, or a shard's kernel interface stops working.
 pub fn serve(options: &Options) -> Result<(), ServeError> {
+    serve_from(options, Start::default())
+}
+
+/// The same, from another start.
+///
+/// # Errors
+/// As [`serve`], and when the start itself fails.
+pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     threads::die_with_any_thread();
     descriptors::use_all();
     let finder = finder(&options.naming).map_err(ServeError::Root)?;
     warn_of_blind_acks(options);
     let cores = cores::usable();
-    let shards = options.shards.unwrap_or_else(|| shard_count(&cores));
-    let sockets = bind(&plan(options, shards)).map_err(ServeError::Bind)?;
+    let sockets = sockets(options, start.inherited, &cores).map_err(ServeError::Bind)?;
+    let shards = u16::try_from(sockets.len()).unwrap_or(u16::MAX);
     for shard in &sockets {
         shard
             .set_multicast_hops(options.multicast_hops)
@@ -102,6 +122,9 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
     let listening = listening(&sockets);
     warn_of_small_buffers(&sockets);
 
+    if let Some(settle) = start.settle {
+        settle().map_err(|error| ServeError::System("settle", error))?;
+    }
     let orders = Orders::default();
     let (news, inbox) = unbounded();
     // From here on a signal is an order, not the end.
@@ -109,9 +132,28 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
     let crew = Crew::start(options, finder, sockets, &cores, &orders, &news)?;
     announce(&listening, &crew.started);
 
-    wait(&inbox, shards, &orders, &crew)?;
+    let mut watch = Watch {
+        naming: &options.naming,
+        crew: &crew,
+        orders: &orders,
+        idle: start.idle.map(Idle::new),
+        hangup_ends: start.hangup_ends,
+    };
+    watch.wait(&inbox, shards)?;
     crew.finish();
     Ok(())
+}
+
+fn sockets(
+    options: &Options,
+    inherited: Vec<OwnedFd>,
+    cores: &[usize],
+) -> Result<Vec<Sockets>, BindError> {
+    if !inherited.is_empty() {
+        return Ok(vec![adopt(&plan(options, 1), inherited)?]);
+    }
+    let shards = options.shards.unwrap_or_else(|| shard_count(cores));
+    bind(&plan(options, shards))
 }
 
 /// Opens the roots.
@@ -119,7 +161,16 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
 /// # Errors
 /// When one of them cannot be served.
 pub fn finder(naming: &Naming) -> Result<Finder, RootError> {
-    let open = |root: &crate::config::RootPlan| Root::open(&root.path).map(Arc::new);
+    let open = |plan: &crate::config::RootPlan| {
+        let mut root = Root::open(&plan.path)?;
+        if naming.public_only {
+            root = root.public_only();
+        }
+        if naming.chroot_links {
+            root = root.with_chroot_links();
+        }
+        Ok(Arc::new(root))
+    };
     let roots = naming.roots.iter().map(open).collect::<Result<_, _>>()?;
     Ok(Finder::new(naming.names(), roots).knowing(naming.hosts()))
 }
@@ -185,31 +236,100 @@ fn warn_of_small_buffers(sockets: &[Sockets]) {
 }
 
 /// Waits for the end: signals set the pace, shards report when they are done.
-fn wait(
-    inbox: &Receiver<News>,
-    mut shards: u16,
-    orders: &Orders,
-    crew: &Crew,
-) -> Result<(), ServeError> {
-    while shards > 0 {
-        let Ok(news) = inbox.recv() else {
-            return Ok(());
-        };
-        match news {
-            News::Signal(request) => {
-                let (order, notice) = follow(request, orders.current());
-                orders.give(order);
-                crew.wake_all();
-                crew.log.notice(&notice);
+struct Watch<'a> {
+    naming: &'a Naming,
+    crew: &'a Crew,
+    orders: &'a Orders,
+    idle: Option<Idle>,
+    hangup_ends: bool,
+}
+
+impl Watch<'_> {
+    fn wait(&mut self, inbox: &Receiver<News>, mut shards: u16) -> Result<(), ServeError> {
+        while shards > 0 {
+            let Some(news) = self.next(inbox) else {
+                return Ok(());
+            };
+            match news {
+                News::Signal(request) => self.end(&request.to_string()),
+                News::Hangup if self.hangup_ends => self.end("SIGHUP"),
+                News::Hangup => self.crew.log.notice(&self.reload()),
+                News::ShardEnded(Ok(())) => shards -= 1,
+                News::ShardEnded(Err(error)) => {
+                    return Err(ServeError::System("go on serving", error));
+                }
             }
-            News::Hangup => crew.log.notice(NOTHING_TO_RELOAD),
-            News::ShardEnded(Ok(())) => shards -= 1,
-            News::ShardEnded(Err(error)) => {
-                return Err(ServeError::System("go on serving", error));
+        }
+        Ok(())
+    }
+
+    /// The next news; meanwhile looks whether anybody still asks for anything.
+    fn next(&mut self, inbox: &Receiver<News>) -> Option<News> {
+        loop {
+            let Some(idle) = &mut self.idle else {
+                return inbox.recv().ok();
+            };
+            match inbox.recv_timeout(idle.tick) {
+                Ok(news) => return Some(news),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    if idle.is_over(self.crew.requests(), clock::now()) {
+                        let seconds = idle.limit.to_duration().as_secs();
+                        self.idle = None;
+                        self.end(&format!("no request for {seconds} s"));
+                    }
+                }
             }
         }
     }
-    Ok(())
+
+    fn end(&self, why: &str) {
+        let (order, notice) = follow(why, self.orders.current());
+        self.orders.give(order);
+        self.crew.wake_all();
+        self.crew.log.notice(&notice);
+    }
+
+    /// Reads again what can be read again; files that are served are noticed by themselves.
+    fn reload(&self) -> String {
+        let map = self.naming.hpa.as_ref().and_then(|hpa| hpa.map.as_ref());
+        let Some(map) = map else {
+            return NOTHING_TO_RELOAD.to_owned();
+        };
+        match map.reload() {
+            Ok(()) => {
+                let rules = map.current().len();
+                format!("SIGHUP: {} read again, {rules} rules", map.path().display())
+            }
+            Err(error) => format!("SIGHUP: serving on by the former rules: {error}"),
+        }
+    }
+}
+
+/// When the last request came.
+struct Idle {
+    limit: Nanos,
+    tick: Duration,
+    requests: u64,
+    since: Nanos,
+}
+
+impl Idle {
+    fn new(limit: Duration) -> Self {
+        Self {
+            limit: limit.into(),
+            tick: limit.clamp(Duration::from_millis(50), Duration::from_secs(1)),
+            requests: 0,
+            since: clock::now(),
+        }
+    }
+
+    fn is_over(&mut self, requests: u64, now: Nanos) -> bool {
+        if requests != self.requests {
+            (self.requests, self.since) = (requests, now);
+        }
+        now - self.since >= self.limit
+    }
 }
 
 const NOTHING_TO_RELOAD: &str =
@@ -217,7 +337,7 @@ const NOTHING_TO_RELOAD: &str =
 
 /// The first request drains, the second ends at once. The log hears of it by its queue: a reader
 /// that is stuck must not keep us from following.
-fn follow(request: signals::Request, current: Order) -> (Order, String) {
+fn follow(request: &str, current: Order) -> (Order, String) {
     match current {
         Order::Serve => (
             Order::Drain,

@@ -1,6 +1,7 @@
 //! Starts and joins the threads: file threads, shards, the log.
 //! It never lets one die unnoticed: a server that is half dead is worse than one that is gone.
 
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::hash::RandomState;
 use std::panic;
 use std::process;
@@ -33,6 +34,7 @@ pub struct Crew {
     pub started: Started,
     pub log: RecordSender,
     addresses: Vec<Address>,
+    requests: Arc<AtomicU64>,
     /// Hangs up when the log has written its last line.
     log_ended: Receiver<()>,
 }
@@ -81,6 +83,7 @@ impl Crew {
             .collect();
         let loader = Loader::start(finder, deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
+        let requests = loader.requests();
         let loader = Arc::new(loader);
 
         let guard = Arc::new(Guard::new(&options.access, RandomState::new()));
@@ -112,8 +115,14 @@ impl Crew {
             started: await_all(&readiness, count)?,
             log: records,
             addresses,
+            requests,
             log_ended,
         })
+    }
+
+    /// Files that were asked for since the start.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Relaxed)
     }
 
     pub fn wake_all(&self) {

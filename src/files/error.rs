@@ -15,6 +15,8 @@ pub enum OpenError {
     NotFound,
     /// It may exist, but not for clients; the reason is for the operator.
     Denied(&'static str),
+    /// Not everybody may read it (o+r), and only such files are served.
+    NotPublic,
     /// A directory, a pipe, a device, a socket.
     NotRegular,
     /// No file can have this name; the reason is for the operator.
@@ -36,7 +38,7 @@ impl OpenError {
     pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotFound => ErrorCode::NOT_FOUND,
-            Self::Denied(_) | Self::NotRegular | Self::NameInvalid(_) => {
+            Self::Denied(_) | Self::NotPublic | Self::NotRegular | Self::NameInvalid(_) => {
                 ErrorCode::ACCESS_VIOLATION
             }
             Self::TooLarge | Self::Changing | Self::Busy | Self::Io(_) => ErrorCode::NOT_DEFINED,
@@ -50,6 +52,7 @@ impl OpenError {
         match self {
             Self::NotFound => "File not found",
             Self::Denied(_) => "Access violation",
+            Self::NotPublic => "File must have global read permissions",
             Self::NotRegular => "Not a regular file",
             Self::NameInvalid(_) => "Invalid file name",
             Self::TooLarge => "File too large for netascii",
@@ -89,6 +92,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::NotFound => f.write_str("no such file"),
             Self::Denied(reason) | Self::NameInvalid(reason) => f.write_str(reason),
+            Self::NotPublic => f.write_str("not everybody may read it (chmod o+r)"),
             Self::NotRegular => f.write_str("not a regular file"),
             Self::TooLarge => f.write_str("too large to be copied or translated"),
             Self::Changing => f.write_str("changed while it was read"),

@@ -3,6 +3,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -126,6 +127,7 @@ pub struct Loader {
     reader: Reader,
     framer: Pool<Frame>,
     needs: Needs,
+    requests: Arc<AtomicU64>,
 }
 
 /// A file to be laid out in frames.
@@ -166,6 +168,7 @@ impl Loader {
             reader: Reader::start(shards)?,
             framer: Pool::start("ringboot-frames", 1, FRAMER_QUEUE, frame)?,
             needs,
+            requests: Arc::default(),
         })
     }
 
@@ -175,11 +178,18 @@ impl Loader {
         self.needs
     }
 
+    /// How many files were asked for, counted on.
+    #[must_use]
+    pub fn requests(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.requests)
+    }
+
     /// Asks for a file and never waits.
     ///
     /// # Errors
     /// Hands the job back when too many wait already.
     pub fn submit(&self, job: Job) -> Result<(), Job> {
+        self.requests.fetch_add(1, Relaxed);
         self.openers.submit(job)
     }
 

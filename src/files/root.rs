@@ -31,6 +31,8 @@ pub struct Root {
     /// Its paths, as given and without links: absolute links in it begin with one of them.
     names: Vec<PathBuf>,
     resolver: Resolver,
+    /// Only what everybody may read (o+r).
+    public_only: bool,
 }
 
 impl Root {
@@ -58,6 +60,20 @@ impl Root {
         open_dir(path)
             .and_then(|dir| Self::checked(path, dir, resolver))
             .map_err(|errno| RootError::new(path, errno))
+    }
+
+    /// Opens only files that everybody may read, as tftp-hpa does.
+    #[must_use]
+    pub const fn public_only(mut self) -> Self {
+        self.public_only = true;
+        self
+    }
+
+    /// Lets absolute links begin here, as they do below chroot(2).
+    #[must_use]
+    pub fn with_chroot_links(mut self) -> Self {
+        self.names.push(PathBuf::from("/"));
+        self
     }
 
     #[must_use]
@@ -107,7 +123,8 @@ impl Root {
     /// Whether there is such a regular file below the root.
     #[must_use]
     pub fn has_file(&self, path: &RelPath) -> bool {
-        self.kind(path) == Some(FileType::RegularFile)
+        let look = || self.check(&self.resolve(path.as_c_str(), LOOK)?);
+        look().is_ok()
     }
 
     /// Whether the root itself can be listed, as looking for names in another case needs.
@@ -139,11 +156,23 @@ impl Root {
 
     fn try_open(&self, path: &RelPath) -> Result<File, OpenError> {
         // Opening a pipe or a device can have effects of its own, so first look without opening.
-        check_regular(&self.resolve(path.as_c_str(), LOOK)?)?;
+        self.check(&self.resolve(path.as_c_str(), LOOK)?)?;
         let file = self.resolve(path.as_c_str(), READ)?;
         // It may be another one by now.
-        check_regular(&file)?;
+        self.check(&file)?;
         Ok(File::from(file))
+    }
+
+    /// Whether a file may be served.
+    fn check(&self, fd: &OwnedFd) -> Result<(), OpenError> {
+        let mode = fstat(fd)?.st_mode;
+        if FileType::from_raw_mode(mode) != FileType::RegularFile {
+            return Err(OpenError::NotRegular);
+        }
+        if self.public_only && !Mode::from_raw_mode(mode).contains(Mode::ROTH) {
+            return Err(OpenError::NotPublic);
+        }
+        Ok(())
     }
 
     fn resolve(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -173,6 +202,7 @@ impl Root {
             dir,
             names,
             resolver,
+            public_only: false,
         })
     }
 }
@@ -218,13 +248,6 @@ impl core::error::Error for RootError {}
 
 fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
     open(path, OPEN_DIR, Mode::empty())
-}
-
-fn check_regular(fd: &OwnedFd) -> Result<(), OpenError> {
-    match FileType::from_raw_mode(fstat(fd)?.st_mode) {
-        FileType::RegularFile => Ok(()),
-        _ => Err(OpenError::NotRegular),
-    }
 }
 
 const OPEN_DIR: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

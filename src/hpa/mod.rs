@@ -2,3 +2,8 @@
 //! It never serves: it says how the server should.
 
 pub mod map;
+mod source;
+mod stage;
+
+pub use source::{MapError, MapSource};
+pub use stage::{HpaNames, Paths};

@@ -38,6 +38,49 @@ pub fn bind(plan: &Plan) -> Result<Vec<Sockets>, BindError> {
     Ok(shards)
 }
 
+/// The sockets of one shard that listens on sockets which somebody else bound: inetd, systemd.
+/// There is one shard only, because there is one socket for each address.
+///
+/// # Errors
+/// When one of them cannot be used, or data sockets cannot be bound beside it.
+pub fn adopt(plan: &Plan, inherited: Vec<OwnedFd>) -> Result<Sockets, BindError> {
+    let mut sockets = Sockets::default();
+    let role = if plan.single_port {
+        Role::Both
+    } else {
+        Role::Listener
+    };
+    for fd in inherited {
+        let unknown = SocketAddr::from(([0; 4], 0));
+        let addr = local_addr(&fd).map_err(BindError::at(unknown, None))?;
+        let socket = Socket::from(fd);
+        // systemd listens with one socket for both versions of IP, and so must the data sockets.
+        let dual = addr.is_ipv6() && !socket.only_v6().map_err(BindError::at(addr, None))?;
+        prepare(&socket, addr, role).map_err(BindError::at(addr, None))?;
+        let listener = sockets.add(socket.into(), role, addr);
+        if !plan.single_port {
+            let count = add_data_sockets(plan, Address { addr, dual }, 0, &mut sockets)?;
+            sockets.set_replies(listener, count);
+        }
+    }
+    Ok(sockets)
+}
+
+/// What [`open`] does to a socket of its own, as far as that is still possible.
+fn prepare(socket: &Socket, addr: SocketAddr, role: Role) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_cloexec(true)?;
+    set_options(socket, addr, role)
+}
+
+/// Where a data socket is bound.
+#[derive(Clone, Copy)]
+struct Address {
+    addr: SocketAddr,
+    /// An IPv6 socket that speaks IPv4, too.
+    dual: bool,
+}
+
 /// One listening address: a group of sockets, a member for each shard, and their data sockets.
 fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(), BindError> {
     let role = if plan.single_port {
@@ -52,7 +95,7 @@ fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(
         addr = local_addr(&socket).map_err(fail(addr))?;
         let listener = shard.add(socket, role, addr);
         if !plan.single_port {
-            let count = add_data_sockets(plan, addr, index, shard)?;
+            let count = add_data_sockets(plan, Address { addr, dual: false }, index, shard)?;
             shard.set_replies(listener, count);
         } else if plan.shards > 1
             && index + 1 == plan.shards
@@ -80,11 +123,10 @@ fn open_listener(addr: SocketAddr, role: Role, join: bool) -> io::Result<OwnedFd
 
 fn add_data_sockets(
     plan: &Plan,
-    listen: SocketAddr,
+    Address { mut addr, dual }: Address,
     shard: u16,
     sockets: &mut Sockets,
 ) -> Result<usize, BindError> {
-    let mut addr = listen;
     let fail = |addr| BindError::at(addr, plan.data_ports);
     let mut count = 0;
     for port in data_ports(plan, shard) {
@@ -92,7 +134,7 @@ fn add_data_sockets(
             break;
         }
         addr.set_port(port);
-        match open_data(addr) {
+        match open_data(addr, dual) {
             Ok((socket, bound)) => {
                 sockets.add(socket, Role::Data, bound);
                 count += 1;
@@ -120,8 +162,11 @@ fn data_ports(plan: &Plan, shard: u16) -> Box<dyn Iterator<Item = u16>> {
     }
 }
 
-fn open_data(addr: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
+fn open_data(addr: SocketAddr, dual: bool) -> io::Result<(OwnedFd, SocketAddr)> {
     let socket = open(addr, Role::Data)?;
+    if dual {
+        socket.set_only_v6(false)?;
+    }
     socket.bind(&SockAddr::from(addr))?;
     let fd = OwnedFd::from(socket);
     let bound = local_addr(&fd)?;
@@ -131,18 +176,25 @@ fn open_data(addr: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
 fn open(addr: SocketAddr, role: Role) -> io::Result<Socket> {
     let kind = Type::DGRAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(addr), kind, None)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    set_options(&socket, addr, role)?;
+    Ok(socket)
+}
+
+fn set_options(socket: &Socket, addr: SocketAddr, role: Role) -> io::Result<()> {
     set_buffer(
-        &socket,
+        socket,
         libc::SO_RCVBUFFORCE,
         libc::SO_RCVBUF,
         RECEIVE_BUFFER,
     )?;
-    set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER)?;
+    set_buffer(socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER)?;
     match addr.ip() {
-        IpAddr::V4(_) => set_options_v4(&socket, role)?,
-        IpAddr::V6(_) => set_options_v6(&socket, role)?,
+        IpAddr::V4(_) => set_options_v4(socket, role),
+        IpAddr::V6(_) => set_options_v6(socket, role),
     }
-    Ok(socket)
 }
 
 /// Blocks larger than the path's MTU are fragmented rather than refused.
@@ -160,7 +212,6 @@ fn set_options_v4(socket: &Socket, role: Role) -> io::Result<()> {
 
 fn set_options_v6(socket: &Socket, role: Role) -> io::Result<()> {
     let set = |name, value| options::set(socket, libc::IPPROTO_IPV6, name, value);
-    set(libc::IPV6_V6ONLY, 1)?;
     set(libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT)?;
     if role.listens() {
         set(libc::IPV6_RECVPKTINFO, 1)?;

@@ -28,7 +28,7 @@ mod waker;
 mod worker;
 
 pub use backend::{Arrival, Backend, Counters, Event};
-pub use bind::bind;
+pub use bind::{adopt, bind};
 pub use epoll::EpollBackend;
 pub use mailbox::{Address, Letter, Mailbox, Order, Orders, mailbox};
 pub use mtu::Mtus;

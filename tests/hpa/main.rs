@@ -5,5 +5,14 @@
 #[macro_use]
 mod support;
 
+mod dnsmasq;
 mod ere;
+mod flags;
 mod hostile;
+mod servers;
+mod suite;
+
+/// Whether the tests that start Debian's in.tftpd are to be skipped: it wants to be root.
+fn no_root() -> bool {
+    support::server::flag("RINGBOOT_SKIP_PRIVILEGED")
+}

@@ -30,17 +30,21 @@ const LAYERS: &[(&str, &[&str])] = &[
             "clock", "endpoint", "files", "limits", "names", "observe", "transfer", "wire",
         ],
     ),
-    // Map files of tftp-hpa: text and names only.
-    ("hpa", &["limits"]),
+    // in.tftpd's ways: a stage of the naming policy.
+    ("hpa", &["limits", "names", "wire"]),
+    ("import", &["cli", "limits", "observe"]),
     ("client", &["cli", "clock", "limits", "transfer", "wire"]),
     (
         "daemon",
         &[
-            "cli", "clock", "config", "endpoint", "files", "hosts", "limits", "names", "observe",
-            "shard", "transfer",
+            "cli", "clock", "config", "endpoint", "files", "hosts", "hpa", "limits", "names",
+            "observe", "shard", "transfer",
         ],
     ),
-    ("config", &["cli", "endpoint", "hosts", "limits", "names"]),
+    (
+        "config",
+        &["cli", "endpoint", "hosts", "hpa", "limits", "names"],
+    ),
     ("cli", &["endpoint", "limits", "names", "transfer"]),
     (
         "advise",
@@ -83,6 +87,9 @@ const BACKENDS: [&str; 5] = ["io_uring", "uring", "epoll", "EpollBackend", "Urin
 /// The files that meet the kernel, where no safe wrapper exists; `/` ends a folder.
 const UNSAFE: &[&str] = &[
     "src/client/socket.rs",
+    "src/daemon/background.rs",
+    "src/daemon/inherited.rs",
+    "src/daemon/user.rs",
     "src/shard/delivery.rs",
     "src/shard/epoll.rs",
     "src/shard/epoll_wait.rs",
@@ -97,6 +104,7 @@ const UNSAFE: &[&str] = &[
     "tests/allocation/counting.rs",
     "tests/files/content.rs",
     "tests/hpa/ere.rs",
+    "tests/hpa/servers.rs",
     "tests/scarcity.rs",
     "tests/support/jail.rs",
     "tests/support/server.rs",
