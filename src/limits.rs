@@ -91,6 +91,18 @@ pub const DISK_ASK_AGAIN: Nanos = Nanos::from_millis(200);
 /// their share of every turn, as port 69 does with its batches.
 pub const LETTERS_PER_TURN: usize = 2 * 64;
 
+/// Blocks of windows that go out in a turn for each block that goes to a client in lock-step. On
+/// loopback, where both are dearest, a block of a train costs a seventh of one that is sent alone: so
+/// windows take less than half of the time, and a block of a client in lock-step at most doubles.
+pub const BLOCKS_FOR_A_SINGLE: u32 = 4;
+
+/// For so many turns after the last single block, windows go out one in a turn. A turn of one window
+/// lasts 30 us, so these are 2 ms: longer than clients in lock-step on the same network are silent.
+pub const MIXED_TURNS: u32 = 64;
+
+/// Windows that may wait for the next turns; beyond that they go out at once.
+pub const WINDOWS_PUT_OFF: usize = 4096;
+
 /// Timers handled in one turn; the rest follow in the next, so that datagrams are not starved.
 pub const TIMERS_PER_TURN: usize = 512;
 
@@ -390,6 +402,9 @@ pub const FRAME_MEMORY_MIB: u64 = 256;
 /// A file that one client fetches is not worth a second copy in memory.
 pub const FRAME_AFTER: u32 = 2;
 
+/// Threads that lay files out in frames, one for each storage.
+pub const FRAMER_THREADS: usize = 4;
+
 /// Files waiting to be framed; beyond that they are served from their mapping.
 pub const FRAMER_QUEUE: usize = 64;
 
@@ -414,8 +429,10 @@ pub const READ_AHEAD_CHUNKS: usize = 4;
 /// by age, too, and those of a file that is being served are young.
 pub const RESIDENT_SECS: u32 = 30;
 
-/// Threads that wait for disks. Different files on a slow disk need one each.
-pub const READER_THREADS: usize = 4;
+/// Threads that wait for disks, started on demand, and how many of them one storage may hold up.
+/// Different files on a slow disk need one each; a storage that hangs leaves the others theirs.
+pub const READER_THREADS: usize = 16;
+pub const READERS_EACH: usize = 4;
 
 /// Requests waiting for those threads. When it is full, transfers ask again a little later.
 pub const READER_QUEUE: usize = 8192;
@@ -433,8 +450,22 @@ pub const KEPT_COPY_MAX: u64 = 1024 * 1024;
 /// Entries of the catalog before the first sweep for dead ones.
 pub const CATALOG_SWEEP_MIN: usize = 128;
 
-/// Threads that open files. One waits for a disk while the other serves what is in memory.
-pub const LOADER_THREADS: usize = 2;
+/// Threads that open files which the kernel has to ask a storage for, started on demand, and how many
+/// of them one directory below the root may hold up: three that hang leave the others theirs.
+pub const OPENER_THREADS: usize = 16;
+pub const OPENERS_EACH: usize = 4;
+
+/// A thread that was started on demand ends after so long without work.
+pub const IDLE_THREAD: Nanos = Nanos::from_secs(10);
+
+/// The server's end waits this long for threads that a storage holds up.
+pub const LANES_LAST_WORDS: Nanos = Nanos::from_secs(1);
+
+/// Groups of jobs for each storage or directory that keep their memory when they are empty.
+pub const LANES_KEPT: usize = 64;
+
+/// Mounted file systems that are remembered as local.
+pub const KNOWN_STORAGES: usize = 64;
 
 /// Requests waiting for those threads: all of a shard's, so that a burst of any size that is let in
 /// keeps its order. About 13 MiB with usual names when it is full.

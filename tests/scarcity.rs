@@ -260,8 +260,8 @@ impl Deliver for Stuck {
         self.address.deliver(opened);
     }
 
-    fn loaded(&self, ticket: Ticket) {
-        self.address.loaded(ticket);
+    fn loaded(&self, ticket: Ticket, unchanged: Option<bool>) {
+        self.address.loaded(ticket, unchanged);
     }
 
     fn wake(&self) {

@@ -17,8 +17,8 @@ use crate::limits::LOG_LAST_WORDS;
 use crate::observe::log;
 use crate::observe::record::{RecordSender, record_queue};
 use crate::shard::{
-    Address, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker, ZeroCopy,
-    mailbox, open,
+    Address, Interleave, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker,
+    ZeroCopy, mailbox, open,
 };
 
 /// What came up, for the ready line.
@@ -228,6 +228,8 @@ impl Berth {
                 outbox: Outbox::default(),
                 loader: self.loader,
                 records: self.records,
+                verdict: None,
+                interleave: Interleave::default(),
             },
             sockets: layout,
             guard: self.guard,

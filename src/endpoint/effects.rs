@@ -14,6 +14,8 @@ pub struct Train {
     pub blocks: BlockRange,
     /// Bytes in every block but the file's last one.
     pub blksize: u16,
+    /// The client takes one block at a time, so its transfer lasts as long as each of them waits.
+    pub lockstep: bool,
     pub rollover: Rollover,
 }
 

@@ -87,6 +87,7 @@ impl<I> Tenant<I> {
             ticket,
             blocks,
             blksize: terms.blksize,
+            lockstep: terms.windowsize == 1,
             rollover: terms.rollover,
         };
         if !effects.resident(now, image, train) {

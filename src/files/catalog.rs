@@ -26,12 +26,8 @@ impl Catalog {
     /// # Errors
     /// When the file cannot be mapped or translated.
     pub fn open(&self, file: File, netascii: bool, now: Nanos) -> Result<Arc<Image>, OpenError> {
-        let key = |identity: &Identity| Key {
-            inode: identity.inode,
-            netascii,
-        };
         let identity = Identity::of(&file)?;
-        if let Some(image) = self.shelf().find(key(&identity), &identity, now) {
+        if let Some(image) = self.find(&identity, netascii, now) {
             return Ok(image);
         }
         // Not under the lock: this may wait for a disk. Two threads may do it at once; the second
@@ -41,7 +37,15 @@ impl Catalog {
         } else {
             Image::octet(file, &self.budget, now)?
         });
-        let dropped = self.shelf().insert(key(image.identity()), &image, now);
+        let key = Key {
+            inode: image.identity().inode,
+            netascii,
+        };
+        let mut shelf = self.shelf();
+        let mut dropped = shelf.insert(key, &image, now);
+        let others = dropped.extract_if(.., |image| !image.tells_at_once());
+        shelf.attic.extend(others);
+        drop(shelf);
         // Not under the lock either: this unmaps.
         drop(dropped);
         Ok(image)
@@ -55,15 +59,28 @@ impl Catalog {
         Image::made(content, netascii, &self.budget).map(Arc::new)
     }
 
-    /// Lets go of images that nobody has used for a while. Answers whether any are still kept, so
-    /// that the caller knows whether to come again.
-    pub fn expire(&self, now: Nanos) -> bool {
+    /// The image of a file in this state, if there is one.
+    pub(super) fn find(
+        &self,
+        identity: &Identity,
+        netascii: bool,
+        now: Nanos,
+    ) -> Option<Arc<Image>> {
+        let key = Key {
+            inode: identity.inode,
+            netascii,
+        };
+        self.shelf().find(key, identity, now)
+    }
+
+    /// Lets go of images that nobody has used for a while: hands them over, because to close a file
+    /// may wait for its storage. Says whether any are still kept, so that the caller knows whether
+    /// to come again.
+    pub fn expire(&self, now: Nanos) -> (Vec<Arc<Image>>, bool) {
         let mut shelf = self.shelf();
-        let dropped = shelf.expire(now);
-        let any = !shelf.kept.is_empty();
-        drop(shelf);
-        drop(dropped);
-        any
+        let mut dropped = shelf.expire(now);
+        dropped.append(&mut shelf.attic);
+        (dropped, !shelf.kept.is_empty())
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -82,6 +99,9 @@ struct Key {
 struct Shelf {
     images: HashMap<Key, Weak<Image>>,
     kept: Vec<Kept>,
+    /// No longer kept, but to close these files may wait for their storage: the next to call
+    /// [`Catalog::expire`] gets them.
+    attic: Vec<Arc<Image>>,
     /// Number of entries at which dead ones are looked for.
     sweep_at: usize,
 }
@@ -182,10 +202,11 @@ mod tests {
         assert!(Weak::ptr_eq(&first, &Arc::downgrade(&second)));
 
         // In use: not idle, however long it takes.
-        assert!(catalog.expire(Nanos::from_secs(100)));
+        let expire = |secs| catalog.expire(Nanos::from_secs(secs)).1;
+        assert!(expire(100));
         drop(second);
-        assert!(catalog.expire(Nanos::from_secs(109)));
-        assert!(!catalog.expire(Nanos::from_secs(110)));
+        assert!(expire(109));
+        assert!(!expire(110));
         assert!(first.upgrade().is_none());
     }
 

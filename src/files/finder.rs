@@ -155,6 +155,22 @@ impl Finder {
         Err(missing)
     }
 
+    /// The one file that is meant, where there is no other choice and only this spelling will do.
+    pub(super) fn exact(&self, choices: &[Choice]) -> Option<Result<(&Root, RelPath), OpenError>> {
+        let [Choice::File(target)] = choices else {
+            return None;
+        };
+        if self.roots.any_case.get(target.root.0) != Some(&false) {
+            return None;
+        }
+        let root = self.roots.root(target.root)?;
+        Some(
+            self.roots
+                .path(target.root, &target.name)
+                .map(|path| (root, path)),
+        )
+    }
+
     /// Decides and opens; a name that ends in an end mark is tried without it if it is missing.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use std::os::fd::AsFd;
 
-use rustix::fs::{Stat, fstat};
+use rustix::fs::{Stat, Statx, StatxTimestamp, fstat, makedev};
 use rustix::io::Errno;
 
 /// A file and the state of its content.
@@ -23,6 +23,13 @@ pub(super) struct Inode {
     number: u64,
 }
 
+impl Inode {
+    /// The number of the file system.
+    pub(super) const fn device(&self) -> u64 {
+        self.device
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Stamp {
     secs: i64,
@@ -32,6 +39,23 @@ struct Stamp {
 impl Identity {
     pub(super) fn of(file: impl AsFd) -> Result<Self, Errno> {
         fstat(file).map(|stat| Self::from_stat(&stat))
+    }
+
+    pub(super) fn from_statx(seen: &Statx) -> Self {
+        let stamp = |time: &StatxTimestamp| Stamp {
+            secs: time.tv_sec,
+            nanos: time.tv_nsec.into(),
+        };
+        Self {
+            inode: Inode {
+                device: makedev(seen.stx_dev_major, seen.stx_dev_minor),
+                number: seen.stx_ino,
+            },
+            size: seen.stx_size,
+            links: seen.stx_nlink.into(),
+            modified: stamp(&seen.stx_mtime),
+            changed: stamp(&seen.stx_ctime),
+        }
     }
 
     /// Whether `later`, of the same open file, has the content that this one had.

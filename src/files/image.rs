@@ -16,11 +16,16 @@ use super::framed::Frames;
 use super::identity::Identity;
 use super::memory;
 use super::residency::{Demand, Residency};
+use super::storage;
 use crate::transfer::Nanos;
 use crate::wire::netascii;
 
 /// What a client receives of a file, in octet mode or in netascii.
+///
+/// Aligned so that the count of its references, which every shard writes to, stands on another line
+/// (and on another pair of lines, as they are fetched) than what every packet reads.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Image {
     identity: Identity,
     content: Content,
@@ -33,6 +38,8 @@ enum Content {
         file: File,
         residency: Residency,
         frames: Box<Frames>,
+        /// To ask about the file never waits.
+        local: bool,
     },
     /// Nobody else can change these bytes.
     Owned(Copied),
@@ -75,6 +82,7 @@ impl Image {
             return Ok(Self { identity, content });
         }
         let size = usize::try_from(identity.size).map_err(|_| OpenError::TooLarge)?;
+        let local = storage::is_local(&file);
         match MmapOptions::new().len(size).map_raw_read_only(&file) {
             Ok(map) => {
                 let residency = Residency::new(identity.size);
@@ -84,6 +92,7 @@ impl Image {
                     file,
                     residency,
                     frames: Box::default(),
+                    local,
                 };
                 let image = Self { identity, content };
                 image.bring_in_if_cached(&first, now);
@@ -134,6 +143,21 @@ impl Image {
             }
             Content::Owned(_) => true,
         }
+    }
+
+    /// Whether [`unchanged`](Self::unchanged) never waits. Otherwise it is for the file threads to
+    /// ask: the file lies behind a network or another process.
+    #[must_use]
+    pub const fn tells_at_once(&self) -> bool {
+        match &self.content {
+            Content::Mapped { local, .. } => *local,
+            Content::Owned(_) => true,
+        }
+    }
+
+    /// Which storage may hold up what is asked of this file.
+    pub(super) const fn lane(&self) -> u64 {
+        self.identity.inode.device()
     }
 
     /// Address and length of the blocks `first..=last` with their headers, where they lie framed

@@ -1,9 +1,11 @@
-//! The threads that open files for the shards.
+//! The threads that open files for the shards: one for what the kernel remembers, others for the rest.
 //! They never make a shard wait: a full queue is the asker's answer.
 
+use core::hash::{Hash, Hasher};
 use core::net::{IpAddr, Ipv4Addr};
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::hash::DefaultHasher;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -15,15 +17,18 @@ use super::copy::Budget;
 use super::error::OpenError;
 use super::finder::{Finder, Found, Wish, without_end_mark};
 use super::image::Image;
+use super::lanes::{Bounds, Lanes};
 use super::pool::Pool;
+use super::quick;
 use super::reader::{Fetch, Reader};
+use super::storage::Known;
 use crate::clock;
 use crate::endpoint::Ticket;
 use crate::limits::{
-    FRAMER_QUEUE, KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE, LOADER_THREADS,
-    NAME_MAX,
+    FRAMER_QUEUE, FRAMER_THREADS, KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE,
+    NAME_MAX, OPENER_THREADS, OPENERS_EACH,
 };
-use crate::names::{Needs, Operation, Trace, Verdict};
+use crate::names::{Choice, Needs, Operation, Trace, Verdict};
 use crate::transfer::Nanos;
 use crate::wire::Mode;
 use crate::wire::options::Options;
@@ -112,20 +117,21 @@ pub trait Deliver: Send + Sync {
     /// Puts an answer where the shard will find it.
     fn deliver(&self, opened: Opened);
 
-    /// Tells that what this transfer waited for is in memory, as far as it can be.
-    fn loaded(&self, ticket: Ticket);
+    /// Tells that what this transfer waited for is in memory, as far as it can be; and, if that was
+    /// asked, whether the file is still the same.
+    fn loaded(&self, ticket: Ticket, unchanged: Option<bool>);
 
     /// Tells the shard to look. Comes once after a number of answers.
     fn wake(&self);
 }
 
-/// The running threads: some open files, others bring their content into memory, one lays it out
-/// in frames. Dropping it answers what was asked, then ends them.
+/// The running threads: some open files, others bring their content into memory or lay it out in
+/// frames. Dropping it answers what was asked, as far as storages do not hang, then ends them.
 #[derive(Debug)]
 pub struct Loader {
-    openers: Pool<Job>,
+    opener: Pool<Job>,
     reader: Reader,
-    framer: Pool<Frame>,
+    framer: Lanes<Frame>,
     needs: Needs,
     requests: Arc<AtomicU64>,
 }
@@ -151,22 +157,19 @@ impl Loader {
         let shards: Arc<[_]> = shards.into();
         let finder = finder.into();
         let needs = finder.names().needs();
-        let opener = Opener {
-            finder,
-            catalog: Catalog::default(),
-            shards: Arc::clone(&shards),
-        };
+        let opener = Opener::start(finder, Arc::clone(&shards))?;
         let budget = Arc::new(Budget::new(frame_memory));
-        let frame = move |jobs: &Receiver<Frame>| {
-            while let Ok(Frame { image, blksize }) = jobs.recv() {
-                image.frame(blksize, &budget);
-            }
+        let bounds = Bounds {
+            threads: FRAMER_THREADS,
+            each: 1,
+            room: FRAMER_QUEUE,
         };
+        let frame = move |Frame { image, blksize }| image.frame(blksize, &budget);
         let open = move |jobs: &Receiver<Job>| opener.run(jobs);
         Ok(Self {
-            openers: Pool::start("ringboot-files", LOADER_THREADS, LOADER_QUEUE, open)?,
+            opener: Pool::start("ringboot-files", 1, LOADER_QUEUE, open)?,
             reader: Reader::start(shards)?,
-            framer: Pool::start("ringboot-frames", 1, FRAMER_QUEUE, frame)?,
+            framer: Lanes::start("ringboot-frames", bounds, frame)?,
             needs,
             requests: Arc::default(),
         })
@@ -190,7 +193,18 @@ impl Loader {
     /// Hands the job back when too many wait already.
     pub fn submit(&self, job: Job) -> Result<(), Job> {
         self.requests.fetch_add(1, Relaxed);
-        self.openers.submit(job)
+        self.opener.submit(job)
+    }
+
+    /// Has a file asked whether it is still the same, once `bytes` are in memory; `waiter`'s shard
+    /// is told. Never waits.
+    pub fn check(&self, image: &Arc<Image>, bytes: &Range<u64>, waiter: (usize, Ticket)) {
+        self.reader.fetch(Fetch {
+            image: Arc::clone(image),
+            bytes: bytes.clone(),
+            check: true,
+            waiter: Some(waiter),
+        });
     }
 
     /// Whether `bytes` of an image are in memory. If not, they are brought in, and `shard` is told
@@ -208,6 +222,7 @@ impl Loader {
             self.reader.fetch(Fetch {
                 image: Arc::clone(image),
                 bytes,
+                check: false,
                 waiter: (!demand.ready).then_some(waiter),
             });
         }
@@ -220,7 +235,7 @@ impl Loader {
         if image.note_transfer(blksize) {
             let image = Arc::clone(image);
             // A file that finds no room goes without frames.
-            let _ = self.framer.submit(Frame { image, blksize });
+            let _ = self.framer.submit(image.lane(), Frame { image, blksize });
         }
     }
 }
@@ -245,22 +260,61 @@ pub(super) fn tell<T>(
     }
 }
 
+/// Takes the jobs as they come. What the kernel can answer from memory is answered at once and in
+/// order; the rest goes to threads that may wait.
 struct Opener {
+    desk: Arc<Desk>,
+    slow: Lanes<Slow>,
+}
+
+/// What the opening threads share.
+struct Desk {
     finder: Finder,
     catalog: Catalog,
+    known: Known,
     shards: Arc<[Arc<dyn Deliver>]>,
+    /// Transfers that wait for the slow threads.
+    waiting: AtomicUsize,
+}
+
+/// What may take a while.
+enum Slow {
+    Open(Group),
+    /// To close a file asks its storage, too.
+    Close(Arc<Image>),
 }
 
 impl Opener {
+    fn start(finder: Finder, shards: Arc<[Arc<dyn Deliver>]>) -> io::Result<Self> {
+        let desk = Arc::new(Desk {
+            finder,
+            catalog: Catalog::default(),
+            known: Known::default(),
+            shards,
+            waiting: AtomicUsize::new(0),
+        });
+        let bounds = Bounds {
+            threads: OPENER_THREADS,
+            each: OPENERS_EACH,
+            room: LOADER_QUEUE,
+        };
+        let shared = Arc::clone(&desk);
+        let slow = Lanes::start("ringboot-open", bounds, move |slow| match slow {
+            Slow::Open(group) => shared.open(group),
+            Slow::Close(image) => drop(image),
+        })?;
+        Ok(Self { desk, slow })
+    }
+
     fn run(&self, jobs: &Receiver<Job>) {
         let mut batch = Batch::default();
         while let Some(job) = self.next(jobs) {
-            batch.collect(job, jobs, &self.finder);
+            batch.collect(job, jobs, &self.desk.finder);
             // A second round for names with an end mark, of which there is one.
             while !batch.groups.is_empty() {
                 for group in mem::take(&mut batch.groups) {
                     for job in self.answer(group) {
-                        batch.add(job, &self.finder);
+                        batch.add(job, &self.desk.finder);
                     }
                 }
             }
@@ -269,7 +323,7 @@ impl Opener {
 
     /// Waits for a job; meanwhile lets go of images that are no longer wanted.
     fn next(&self, jobs: &Receiver<Job>) -> Option<Job> {
-        while self.catalog.expire(clock::now()) {
+        while self.expire() {
             match jobs.recv_timeout(KEPT_IDLE.to_duration() / 2) {
                 Ok(job) => return Some(job),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -279,29 +333,147 @@ impl Opener {
         jobs.recv().ok()
     }
 
-    /// Opens the group's file once for all who asked, tells them, and wakes each shard once. Hands
-    /// back those who are to be tried with a shorter name.
+    fn expire(&self) -> bool {
+        let (dropped, any) = self.desk.catalog.expire(clock::now());
+        for image in dropped.into_iter().filter(|image| !image.tells_at_once()) {
+            // Where there is no room it is closed here.
+            let _ = self.slow.submit(image.lane(), Slow::Close(image));
+        }
+        any
+    }
+
+    /// Answers a group from memory, or leaves it to the slow threads. Hands back those who are to be
+    /// tried with a shorter name.
     fn answer(&self, group: Group) -> Vec<Job> {
-        let result = self.open(group.verdict, group.netascii);
+        match self.desk.open_quickly(&group) {
+            Some(result) => self.desk.tell(group, &result),
+            None => {
+                self.put_off(group);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Leaves a group to the slow threads, if there is room.
+    fn put_off(&self, group: Group) {
+        let askers = group.askers.len();
+        let waiting = &self.desk.waiting;
+        let room = waiting.load(Relaxed) + askers <= LOADER_QUEUE;
+        let refused = if room {
+            waiting.fetch_add(askers, Relaxed);
+            let job = Slow::Open(group);
+            match self.slow.submit_or_join(lane(&job), job, join) {
+                Err(Slow::Open(group)) => {
+                    waiting.fetch_sub(askers, Relaxed);
+                    group
+                }
+                _ => return,
+            }
+        } else {
+            group
+        };
+        self.desk.tell(refused, &Err(OpenError::Busy));
+    }
+}
+
+impl Desk {
+    /// The answer as far as it needs no storage that may hang.
+    fn open_quickly(&self, group: &Group) -> Option<Result<Arc<Image>, OpenError>> {
+        let choices = match &group.verdict {
+            Ok(choices) => choices,
+            Err(denial) => return Some(Err(OpenError::Refused(Arc::clone(denial)))),
+        };
+        if let Some(Choice::Virtual(content)) = choices.first() {
+            return Some(self.catalog.make(content, group.netascii));
+        }
+        let (root, path) = match self.finder.exact(choices)? {
+            Ok(exact) => exact,
+            Err(error) => return Some(Err(error)),
+        };
+        let files = (root, &self.catalog, &self.known);
+        quick::open(files, &path, group.netascii, clock::now())
+    }
+
+    /// Opens the group's file once for all who asked, however long that takes.
+    fn open(&self, group: Group) {
+        self.waiting.fetch_sub(group.askers.len(), Relaxed);
+        let netascii = group.netascii;
+        let result = match &group.verdict {
+            Ok(choices) => self.image(self.finder.open(choices, &mut Trace::off()), netascii),
+            Err(denial) => Err(OpenError::Refused(Arc::clone(denial))),
+        };
+        for job in self.tell(group, &result) {
+            // Old boot ROMs that end a name with 0xff are few.
+            let found = self.finder.find(&job.wish(), &mut Trace::off());
+            let result = self.image(found, netascii);
+            self.tell_all(vec![job], &result);
+        }
+    }
+
+    fn image(
+        &self,
+        found: Result<Found, OpenError>,
+        netascii: bool,
+    ) -> Result<Arc<Image>, OpenError> {
+        match found? {
+            Found::File { file, .. } => {
+                self.known.learn(&file);
+                self.catalog.open(file, netascii, clock::now())
+            }
+            Found::Made(content) => self.catalog.make(&content, netascii),
+        }
+    }
+
+    /// Tells all who asked, but for those whose name may be tried without its end mark: they are
+    /// handed back.
+    fn tell(&self, group: Group, result: &Result<Arc<Image>, OpenError>) -> Vec<Job> {
         let (mut again, mut askers) = (Vec::new(), group.askers);
         if matches!(result, Err(OpenError::NotFound)) {
             let shorter = askers.into_iter().map(Job::without_end_mark);
             (again, askers) = partition(shorter);
         }
+        self.tell_all(askers, result);
+        again
+    }
+
+    /// Tells these, and wakes each shard once.
+    fn tell_all(&self, askers: Vec<Job>, result: &Result<Arc<Image>, OpenError>) {
         let letters = askers.into_iter().map(|job| (job.shard, job.ticket));
         tell(&self.shards, letters, |shard, ticket| {
             let result = result.clone();
             shard.deliver(Opened { ticket, result });
         });
-        again
     }
+}
 
-    fn open(&self, verdict: Verdict, netascii: bool) -> Result<Arc<Image>, OpenError> {
-        let choices = verdict.map_err(OpenError::Refused)?;
-        match self.finder.open(&choices, &mut Trace::off())? {
-            Found::File { file, .. } => self.catalog.open(file, netascii, clock::now()),
-            Found::Made(content) => self.catalog.make(&content, netascii),
+/// The directory that is named first stands for the storage: it is not known before the name is
+/// resolved.
+fn lane(slow: &Slow) -> u64 {
+    match slow {
+        Slow::Open(group) => {
+            let mut hasher = DefaultHasher::new();
+            if let Ok(choices) = &group.verdict
+                && let Some(Choice::File(target)) = choices.first()
+            {
+                let mut parts = target.name.split(|&byte| byte == b'/' || byte == b'\\');
+                let first = parts.find(|part| !part.is_empty());
+                let directory = first.filter(|_| parts.any(|part| !part.is_empty()));
+                (target.root.0, directory).hash(&mut hasher);
+            }
+            hasher.finish()
         }
+        Slow::Close(image) => image.lane(),
+    }
+}
+
+/// Takes the askers of the same file into a group that was not begun.
+fn join(waiting: &mut Slow, job: Slow) -> Result<(), Slow> {
+    match (waiting, job) {
+        (Slow::Open(group), Slow::Open(other)) if group.is(&other.verdict, other.netascii) => {
+            group.askers.extend(other.askers);
+            Ok(())
+        }
+        (_, job) => Err(job),
     }
 }
 
@@ -330,6 +502,12 @@ struct Group {
     askers: Vec<Job>,
 }
 
+impl Group {
+    fn is(&self, verdict: &Verdict, netascii: bool) -> bool {
+        self.netascii == netascii && self.verdict == *verdict
+    }
+}
+
 impl Batch {
     fn collect(&mut self, first: Job, more: &Receiver<Job>, finder: &Finder) {
         self.add(first, finder);
@@ -346,7 +524,7 @@ impl Batch {
 
     fn add(&mut self, job: Job, finder: &Finder) {
         let verdict = finder.decide(&job.wish(), &mut Trace::off());
-        let same = |group: &&mut Group| group.netascii == job.netascii && group.verdict == verdict;
+        let same = |group: &&mut Group| group.is(&verdict, job.netascii);
         match self.groups.iter_mut().find(same) {
             Some(group) => group.askers.push(job),
             None => self.groups.push(Group {

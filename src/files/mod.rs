@@ -10,13 +10,16 @@ mod fold;
 mod framed;
 mod identity;
 mod image;
+mod lanes;
 mod loader;
 mod memory;
 mod path;
 mod pool;
+mod quick;
 mod reader;
 mod residency;
 mod root;
+mod storage;
 mod walk;
 
 pub use catalog::Catalog;

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, Sender, unbounded};
 
 /// Threads that take jobs from one queue. Dropping it lets them finish what was asked, then ends
 /// them.
@@ -13,6 +13,8 @@ use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 pub(super) struct Pool<J> {
     /// Gone only while dropping.
     jobs: Option<Sender<J>>,
+    /// Jobs that may wait.
+    room: usize,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -27,10 +29,12 @@ impl<J: Send + 'static> Pool<J> {
         queue: usize,
         work: impl Fn(&Receiver<J>) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let (sender, jobs) = bounded(queue);
+        // Not `bounded`, which takes all of its memory at the start.
+        let (sender, jobs) = unbounded();
         let work = Arc::new(work);
         let mut pool = Self {
             jobs: Some(sender),
+            room: queue,
             threads: Vec::with_capacity(threads),
         };
         for _ in 0..threads {
@@ -41,14 +45,15 @@ impl<J: Send + 'static> Pool<J> {
         Ok(pool)
     }
 
-    /// Asks and never waits.
+    /// Asks and never waits. Several who ask at once may find room for one each where there is room
+    /// for one.
     ///
     /// # Errors
     /// Hands the job back when too many wait already.
     pub(super) fn submit(&self, job: J) -> Result<(), J> {
         match &self.jobs {
-            Some(jobs) => jobs.try_send(job).map_err(TrySendError::into_inner),
-            None => Err(job),
+            Some(jobs) if jobs.len() < self.room => jobs.send(job).map_err(|error| error.0),
+            _ => Err(job),
         }
     }
 }

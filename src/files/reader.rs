@@ -2,23 +2,24 @@
 //! They never touch the bytes: the kernel maps the pages, or says that it cannot.
 
 use core::ops::Range;
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam::channel::Receiver;
-
 use super::image::Image;
+use super::lanes::{Bounds, Lanes};
 use super::loader::{Deliver, tell};
-use super::pool::Pool;
 use crate::clock;
 use crate::endpoint::Ticket;
-use crate::limits::{READER_QUEUE, READER_THREADS};
+use crate::limits::{READER_QUEUE, READER_THREADS, READERS_EACH};
 
 /// Bytes of a file that a transfer waits for, or will want soon.
 #[derive(Debug)]
 pub(super) struct Fetch {
     pub(super) image: Arc<Image>,
     pub(super) bytes: Range<u64>,
+    /// Afterwards the file is asked whether it is still the same.
+    pub(super) check: bool,
     /// Shard and transfer that wait; none for reading ahead.
     pub(super) waiter: Option<(usize, Ticket)>,
 }
@@ -26,7 +27,7 @@ pub(super) struct Fetch {
 /// The running threads.
 #[derive(Debug)]
 pub(super) struct Reader {
-    pool: Pool<Fetch>,
+    lanes: Lanes<Fetch>,
 }
 
 impl Reader {
@@ -34,20 +35,25 @@ impl Reader {
     /// When the system gives no thread.
     pub(super) fn start(shards: Arc<[Arc<dyn Deliver>]>) -> io::Result<Self> {
         let underway = Underway::default();
-        let work = move |jobs: &Receiver<Fetch>| {
-            while let Ok(fetch) = jobs.recv() {
-                let waiters = underway.fetch(fetch).into_iter();
-                tell(&shards, waiters, |shard, ticket| shard.loaded(ticket));
-            }
+        let work = move |fetch: Fetch| {
+            let (waiters, unchanged) = underway.fetch(fetch);
+            tell(&shards, waiters.into_iter(), |shard, ticket| {
+                shard.loaded(ticket, unchanged);
+            });
         };
-        let pool = Pool::start("ringboot-disk", READER_THREADS, READER_QUEUE, work)?;
-        Ok(Self { pool })
+        let bounds = Bounds {
+            threads: READER_THREADS,
+            each: READERS_EACH,
+            room: READER_QUEUE,
+        };
+        let lanes = Lanes::start("ringboot-disk", bounds, work)?;
+        Ok(Self { lanes })
     }
 
     /// Asks for bytes. Where too many wait already, those that were to be read ahead are nobody's
     /// again, and a transfer that waits asks again by itself.
     pub(super) fn fetch(&self, fetch: Fetch) {
-        if let Err(fetch) = self.pool.submit(fetch) {
+        if let Err(fetch) = self.lanes.submit(fetch.image.lane(), fetch) {
             fetch.image.not_fetched(&fetch.bytes);
         }
     }
@@ -65,24 +71,36 @@ struct Read {
     /// The image's address, which tells it from others as long as it is held.
     image: usize,
     bytes: Range<u64>,
-    waiters: Vec<(usize, Ticket)>,
+    check: bool,
+    waiters: HashSet<(usize, Ticket)>,
+}
+
+impl Read {
+    fn is(&self, image: usize, fetch: &Fetch) -> bool {
+        self.image == image && self.bytes == fetch.bytes && self.check == fetch.check
+    }
 }
 
 impl Underway {
-    /// Brings the bytes in, and answers with all who wait for them; nobody, where another thread
-    /// is at it already.
-    fn fetch(&self, fetch: Fetch) -> Vec<(usize, Ticket)> {
+    /// Brings the bytes in, and answers with all who wait for them (nobody, where another thread
+    /// is at it already), and whether the file is still the same, if that was asked.
+    fn fetch(&self, fetch: Fetch) -> (HashSet<(usize, Ticket)>, Option<bool>) {
         let image = Arc::as_ptr(&fetch.image).addr();
         if !self.begin(image, &fetch) {
-            return Vec::new();
+            return (HashSet::new(), None);
         }
         fetch.image.bring_in(&fetch.bytes, clock::now());
-        self.end(image, &fetch.bytes)
+        if !fetch.check {
+            return (self.end(image, &fetch), None);
+        }
+        // Who comes from here on may have sent blocks after the answer was made.
+        let waiters = self.end(image, &fetch);
+        (waiters, Some(fetch.image.unchanged()))
     }
 
     fn begin(&self, image: usize, fetch: &Fetch) -> bool {
         let mut reads = self.reads();
-        let same = |read: &&mut Read| read.image == image && read.bytes == fetch.bytes;
+        let same = |read: &&mut Read| read.is(image, fetch);
         if let Some(read) = reads.iter_mut().find(same) {
             read.waiters.extend(fetch.waiter);
             return false;
@@ -90,17 +108,17 @@ impl Underway {
         reads.push(Read {
             image,
             bytes: fetch.bytes.clone(),
+            check: fetch.check,
             waiters: fetch.waiter.into_iter().collect(),
         });
         true
     }
 
-    fn end(&self, image: usize, bytes: &Range<u64>) -> Vec<(usize, Ticket)> {
+    fn end(&self, image: usize, fetch: &Fetch) -> HashSet<(usize, Ticket)> {
         let mut reads = self.reads();
-        let same = |read: &Read| read.image == image && read.bytes == *bytes;
-        match reads.iter().position(same) {
+        match reads.iter().position(|read| read.is(image, fetch)) {
             Some(at) => reads.swap_remove(at).waiters,
-            None => Vec::new(),
+            None => HashSet::new(),
         }
     }
 

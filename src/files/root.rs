@@ -154,6 +154,27 @@ impl Root {
         Err(OpenError::Io(Errno::AGAIN))
     }
 
+    /// Finds a name without asking any storage, where the kernel remembers all of the way.
+    ///
+    /// # Errors
+    /// `AGAIN` where it does not; otherwise as the kernel says.
+    pub(super) fn find_cached(&self, path: &RelPath) -> Result<OwnedFd, Errno> {
+        self.resolve_cached(path, LOOK)
+    }
+
+    /// Opens a name in the same way. What is opened may be another file by now.
+    pub(super) fn open_cached(&self, path: &RelPath) -> Result<OwnedFd, Errno> {
+        self.resolve_cached(path, READ)
+    }
+
+    fn resolve_cached(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let how = BENEATH | ResolveFlags::CACHED;
+        match self.resolver {
+            Resolver::Openat2 => openat2(&self.dir, path.as_c_str(), flags, Mode::empty(), how),
+            Resolver::Walk => Err(Errno::AGAIN),
+        }
+    }
+
     fn try_open(&self, path: &RelPath) -> Result<File, OpenError> {
         // Opening a pipe or a device can have effects of its own, so first look without opening.
         self.check(&self.resolve(path.as_c_str(), LOOK)?)?;

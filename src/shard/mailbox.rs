@@ -46,8 +46,12 @@ impl Orders {
 #[derive(Debug)]
 pub enum Letter {
     Opened(Opened),
-    /// What a transfer waited for is in memory, as far as it can be.
-    Loaded(Ticket),
+    /// What a transfer waited for is in memory, as far as it can be; and whether the file is still
+    /// the same, where that was asked.
+    Loaded {
+        ticket: Ticket,
+        unchanged: Option<bool>,
+    },
     /// In single-port mode the kernel hands an ICMP error to any member of the port's group.
     Unreachable {
         peer: Peer,
@@ -96,8 +100,8 @@ impl Deliver for Address {
     }
 
     /// A transfer asks again only after a while, so it has few letters under way.
-    fn loaded(&self, ticket: Ticket) {
-        self.post(Letter::Loaded(ticket));
+    fn loaded(&self, ticket: Ticket, unchanged: Option<bool>) {
+        self.post(Letter::Loaded { ticket, unchanged });
     }
 
     fn wake(&self) {

@@ -26,6 +26,8 @@ pub struct Outbox {
     /// Bytes of packets and headers of blocks.
     arena: Vec<u8>,
     images: Vec<Arc<Image>>,
+    /// The first message that goes out behind the others, whatever its socket.
+    windows_from: Option<usize>,
     rendered: Rendered,
 }
 
@@ -113,8 +115,14 @@ impl Outbox {
         }
     }
 
+    /// What is pushed from here on goes out behind what was, on all sockets.
+    pub fn begin_windows(&mut self) {
+        self.windows_from = Some(self.messages.len());
+    }
+
     /// Forgets everything and lets the images go.
     pub fn clear(&mut self) {
+        self.windows_from = None;
         self.messages.clear();
         self.iovecs.clear();
         self.arena.clear();
@@ -216,8 +224,9 @@ impl Outbox {
                 iovec.iov_base = arena.wrapping_add(iovec.iov_base.addr()).cast();
             }
         }
+        let windows_from = self.windows_from.unwrap_or(self.messages.len());
         self.rendered
-            .lay_out(&self.messages, &mut self.iovecs, segmentation);
+            .lay_out(&self.messages, &mut self.iovecs, segmentation, windows_from);
     }
 
     /// What was laid out by [`seal`](Outbox::seal).

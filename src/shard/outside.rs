@@ -4,6 +4,7 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
+use super::interleave::Interleave;
 use super::outbox::Outbox;
 use crate::endpoint::{Effects, OpenRequest, Report, Route, Train};
 use crate::files::{Image, Job, Loader};
@@ -19,13 +20,20 @@ pub struct Outside {
     pub records: RecordSender,
     /// The address that each socket is bound to, if it is one.
     pub bound: Vec<Option<IpAddr>>,
+    /// What the file threads say of the file whose transfer is being told of it, where only they
+    /// may ask.
+    pub verdict: Option<bool>,
+    pub interleave: Interleave,
 }
 
 impl Effects for Outside {
     type Image = Arc<Image>;
 
     fn send_blocks(&mut self, route: &Route, image: &Arc<Image>, train: Train) {
-        self.outbox.push_train(route, image, &train);
+        // What the file threads have just said holds now, not later.
+        if self.verdict.is_some() || !self.interleave.puts_off(&train) {
+            self.outbox.push_train(route, image, &train);
+        }
     }
 
     fn send_packet(&mut self, route: &Route, packet: &[u8]) {
@@ -55,19 +63,24 @@ impl Effects for Outside {
         if first == 1 {
             self.loader.note_transfer(image, train.blksize);
         }
-        if image.framed(train.blksize, first, first).is_some() {
-            return true;
-        }
         let blksize = u64::from(train.blksize);
         let start = first.saturating_sub(1) * blksize;
         let end = start + u64::from(train.blocks.count) * blksize;
         let waiter = (self.shard, train.ticket);
-        self.loader
-            .resident(image, &(start..end.min(image.size())), waiter, now)
+        let is_last = end > image.size();
+        let bytes = start..end.min(image.size());
+        if is_last && self.verdict.is_none() && !image.tells_at_once() {
+            self.loader.check(image, &bytes, waiter);
+            return false;
+        }
+        if image.framed(train.blksize, first, first).is_some() {
+            return true;
+        }
+        self.loader.resident(image, &bytes, waiter, now)
     }
 
     fn unchanged(&mut self, image: &Arc<Image>) -> bool {
-        image.unchanged()
+        self.verdict.unwrap_or_else(|| image.unchanged())
     }
 
     /// The catalog hands out one image for one content.

@@ -21,6 +21,7 @@ pub(super) struct Rendered {
     pub(super) headers: Vec<libc::mmsghdr>,
     /// Of the same length as `headers`.
     pub(super) pieces: Vec<Piece>,
+    /// Several for a socket where windows that were put off go behind everything else.
     pub(super) runs: Vec<(SocketId, Range<usize>)>,
     /// Datagrams of frames that may not go out as a train; never grows while it is pointed into.
     singles: Vec<libc::iovec>,
@@ -42,10 +43,23 @@ impl Rendered {
         messages: &[Message],
         iovecs: &mut [libc::iovec],
         segmentation: &Segmentation,
+        windows_from: usize,
     ) {
         self.clear();
-        self.sort_by_socket(messages);
         self.make_room_for_singles(messages, segmentation);
+        for part in [0..windows_from, windows_from..messages.len()] {
+            self.lay_out_part(part, messages, iovecs, segmentation);
+        }
+    }
+
+    fn lay_out_part(
+        &mut self,
+        part: Range<usize>,
+        messages: &[Message],
+        iovecs: &mut [libc::iovec],
+        segmentation: &Segmentation,
+    ) {
+        self.sort_by_socket(part, messages);
         let mut queues = core::mem::take(&mut self.queues);
         for (socket, queue) in (0..).zip(&mut queues) {
             let start = self.headers.len();
@@ -63,8 +77,8 @@ impl Rendered {
         self.queues = queues;
     }
 
-    fn sort_by_socket(&mut self, messages: &[Message]) {
-        for (index, message) in (0..).zip(messages) {
+    fn sort_by_socket(&mut self, part: Range<usize>, messages: &[Message]) {
+        for (index, message) in (0..).zip(messages).take(part.end).skip(part.start) {
             let socket = usize::from(message.route.socket.0);
             if socket >= self.queues.len() {
                 self.queues.resize_with(socket + 1, Vec::new);

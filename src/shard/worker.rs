@@ -121,6 +121,7 @@ impl Loop {
                 self.timers_at = now;
                 self.endpoint.advance(now, &mut self.outside);
             }
+            self.send_windows(now);
             if self.drain_until.is_some_and(|end| now >= end) {
                 self.endpoint.abort_all(now, &mut self.outside);
             }
@@ -142,7 +143,7 @@ impl Loop {
 
     /// Until when there is nothing to do but to wait.
     fn deadline(&self) -> Option<Nanos> {
-        if self.mail_waits {
+        if self.mail_waits || self.outside.interleave.any_waiting() {
             return Some(Nanos::ZERO);
         }
         match (self.endpoint.next_deadline(), self.drain_until) {
@@ -204,7 +205,11 @@ impl Loop {
             self.mail_waits = count == LETTERS_PER_TURN;
             match letter {
                 Letter::Opened(opened) => self.file_opened(now, opened),
-                Letter::Loaded(ticket) => self.endpoint.loaded(now, ticket, &mut self.outside),
+                Letter::Loaded { ticket, unchanged } => {
+                    self.outside.verdict = unchanged;
+                    self.endpoint.loaded(now, ticket, &mut self.outside);
+                    self.outside.verdict = None;
+                }
                 Letter::Unreachable { peer, socket } => {
                     self.endpoint
                         .unreachable(now, peer, socket, &mut self.outside);
@@ -241,6 +246,18 @@ impl Loop {
         if let Some(datagram) = self.desk.sort(now, *socket, *peer, Some(*arrival), bytes) {
             self.endpoint.datagram(now, &datagram, &mut self.outside);
         }
+    }
+
+    /// The windows' share of this turn, behind all single blocks.
+    fn send_windows(&mut self, now: Nanos) {
+        let mut room = self.outside.interleave.begin();
+        if self.outside.interleave.any_waiting() {
+            self.outside.outbox.begin_windows();
+        }
+        while let Some((ticket, blocks)) = self.outside.interleave.next(&mut room) {
+            self.endpoint.repeat(now, ticket, blocks, &mut self.outside);
+        }
+        self.outside.interleave.end();
     }
 
     fn file_opened(&mut self, now: Nanos, opened: Opened) {

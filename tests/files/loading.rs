@@ -168,7 +168,7 @@ impl Deliver for Shard {
         inbox.unseen += 1;
     }
 
-    fn loaded(&self, _: Ticket) {}
+    fn loaded(&self, _: Ticket, _: Option<bool>) {}
 
     fn wake(&self) {
         self.inbox.lock().expect("not poisoned").unseen = 0;

@@ -11,8 +11,8 @@ use ringboot::endpoint::{Access, Guard, Policy};
 use ringboot::files::{Deliver, Loader, Root};
 use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
 use ringboot::shard::{
-    Address, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan, Settings, Sockets,
-    Worker, ZeroCopy, bind, mailbox, open,
+    Address, Interleave, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan, Settings,
+    Sockets, Worker, ZeroCopy, bind, mailbox, open,
 };
 use ringboot::transfer::Nanos;
 
@@ -118,6 +118,8 @@ impl Berth {
                 outbox: Outbox::default(),
                 loader: Arc::new(self.loader),
                 records: self.records,
+                verdict: None,
+                interleave: Interleave::default(),
             },
             sockets: layout,
             guard: Arc::new(Guard::new(&Access::default(), RandomState::new())),

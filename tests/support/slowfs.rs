@@ -1,9 +1,10 @@
-//! A file system as slow as a test wants: each read of a file sleeps first.
-//! It never holds up names and attributes; only content is slow.
+//! A file system as slow as a test wants: each read of a file sleeps first, and names or attributes
+//! hang until the test lets them go. It never fails: what hangs is answered in the end.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,24 +17,76 @@ use fuser::{
 /// A mounted file system with the files "0", "1" and so on. Unmounted when dropped.
 pub struct SlowFs {
     session: Option<BackgroundSession>,
+    hung: Arc<Hung>,
+}
+
+/// What is not answered at present.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hang {
+    Nothing,
+    /// To look a name up.
+    Names,
+    /// To ask for the attributes of an open file.
+    Attributes,
+}
+
+struct Hung {
+    what: Mutex<Hang>,
+    changed: Condvar,
+}
+
+impl Hung {
+    fn wait(&self, until_not: Hang) {
+        let what = self.what.lock().expect("no panic");
+        let hangs = |what: &mut Hang| *what == until_not;
+        drop(self.changed.wait_while(what, hangs).expect("no panic"));
+    }
 }
 
 impl SlowFs {
     /// Mounts `files` at `dir`, which is made; every read of them takes `delay` longer.
     pub fn mount(dir: &Path, files: Vec<Vec<u8>>, delay: Duration) -> Self {
+        Self::mount_with(dir, files, delay, FOR_EVER)
+    }
+
+    /// Mounts `files` at `dir`, which is made. The kernel remembers neither names nor attributes, so
+    /// that it asks again each time.
+    pub fn forgetful(dir: &Path, files: Vec<Vec<u8>>) -> Self {
+        Self::mount_with(dir, files, Duration::ZERO, Duration::ZERO)
+    }
+
+    /// From here on this hangs, and what hung before is let go.
+    pub fn hang(&self, what: Hang) {
+        *self.hung.what.lock().expect("no panic") = what;
+        self.hung.changed.notify_all();
+    }
+
+    fn mount_with(dir: &Path, files: Vec<Vec<u8>>, delay: Duration, memory: Duration) -> Self {
         fs::create_dir(dir).expect("a mount point");
         let mut config = Config::default();
         // Enough for all reads that the kernel has under way, so that names are not behind them.
         config.n_threads = Some(64);
-        let session = fuser::spawn_mount(Disk { files, delay }, dir, &config);
+        let hung = Arc::new(Hung {
+            what: Mutex::new(Hang::Nothing),
+            changed: Condvar::new(),
+        });
+        let disk = Disk {
+            files,
+            delay,
+            memory,
+            hung: Arc::clone(&hung),
+        };
+        let session = fuser::spawn_mount(disk, dir, &config);
         Self {
             session: Some(session.expect("mounted; this needs root and /dev/fuse")),
+            hung,
         }
     }
 }
 
 impl Drop for SlowFs {
     fn drop(&mut self) {
+        self.hang(Hang::Nothing);
         if let Some(session) = self.session.take() {
             session.umount_and_join().expect("unmounted");
         }
@@ -43,6 +96,9 @@ impl Drop for SlowFs {
 struct Disk {
     files: Vec<Vec<u8>>,
     delay: Duration,
+    /// How long the kernel may remember names and attributes.
+    memory: Duration,
+    hung: Arc<Hung>,
 }
 
 /// Attributes stay known for the whole test.
@@ -82,16 +138,18 @@ impl Disk {
 
 impl Filesystem for Disk {
     fn lookup(&self, _: &Request, _: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        self.hung.wait(Hang::Names);
         let number: Option<u64> = name.to_str().and_then(|name| name.parse().ok());
         match number.and_then(|number| self.attributes(FIRST + number)) {
-            Some(attributes) => reply.entry(&FOR_EVER, &attributes, Generation(0)),
+            Some(attributes) => reply.entry(&self.memory, &attributes, Generation(0)),
             None => reply.error(Errno::ENOENT),
         }
     }
 
     fn getattr(&self, _: &Request, inode: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        self.hung.wait(Hang::Attributes);
         match self.attributes(inode.0) {
-            Some(attributes) => reply.attr(&FOR_EVER, &attributes),
+            Some(attributes) => reply.attr(&self.memory, &attributes),
             None => reply.error(Errno::ENOENT),
         }
     }

@@ -242,6 +242,7 @@ pub fn train(first: u64, count: u32, blksize: u16) -> Train {
         ticket: TICKET,
         blocks: BlockRange { first, count },
         blksize,
+        lockstep: count == 1,
         rollover: Rollover::ToZero,
     }
 }

@@ -3,7 +3,9 @@
 
 mod busy;
 mod congestion;
+mod crowds;
 mod harness;
+mod kernel;
 mod receive;
 mod scarcity;
 mod send;
