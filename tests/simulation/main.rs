@@ -15,6 +15,7 @@ mod queue;
 mod rng;
 mod runner;
 mod scenario;
+mod shards;
 mod switch;
 mod trace;
 mod world;
