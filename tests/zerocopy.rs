@@ -427,6 +427,7 @@ impl Sender {
                 count: 40,
             },
             blksize: 1428,
+            lockstep: false,
             rollover: Rollover::ToZero,
         };
         self.outbox.push_train(&route, image, &train);
