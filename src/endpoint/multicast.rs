@@ -204,6 +204,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             blocks,
             blksize: group.transfer.blksize(),
             rollover: GroupTransfer::rollover(),
+            lockstep: true,
         };
         if !effects.resident(now, &group.image, train) {
             group.transfer.park(now + DISK_ASK_AGAIN);
