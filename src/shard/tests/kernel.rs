@@ -3,6 +3,7 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::VecDeque;
+use std::hash::RandomState;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::harness::{plan, sockets};
-use crate::endpoint::{Peer, Policy, SocketId};
+use crate::endpoint::{Access, Guard, Peer, Policy, SocketId};
 use crate::files::{Loader, Root};
 use crate::observe::record::record_queue;
 use crate::shard::interleave::Interleave;
@@ -99,7 +100,9 @@ pub fn run<F: Farm>(root: &Path, farm: F, answers: Answers) -> F {
             records: record_queue().0,
             verdict: None,
             interleave: Interleave::default(),
+            bound: Vec::new(),
         },
+        guard: Arc::new(Guard::new(&Access::default(), RandomState::new())),
         settings: Settings {
             policy: Policy::default(),
             max_blksize: Some(1468),
