@@ -6,7 +6,7 @@ mod farm;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use farm::{Farm, OFFER, REQUEST, answer};
+use farm::{Farm, REQUEST, SIZE, answer};
 use ringboot::transfer::{Nanos, ReadTransfer, Terms};
 use ringboot::wire::{decode, packet};
 
@@ -27,7 +27,7 @@ fn transfer(criterion: &mut Criterion) {
                 windowsize,
                 ..Terms::default()
             };
-            let mut transfer = ReadTransfer::new(terms, OFFER.size, true, Nanos::ZERO);
+            let mut transfer = ReadTransfer::new(terms, SIZE, true, Nanos::ZERO);
             transfer.first_answer(Nanos::ZERO);
             let mut block = 0_u16;
             bench.iter(|| {

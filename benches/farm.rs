@@ -8,16 +8,17 @@ use ringboot::endpoint::{
     Datagram, Effects, Endpoint, Local, OpenRequest, Opened, Policy, Report, Route, SocketId,
     Ticket, Train,
 };
-use ringboot::transfer::{Nanos, Offer, negotiate};
+use ringboot::transfer::{Nanos, Offer, SizeSaid, negotiate};
 use ringboot::wire::{Packet, decode, packet};
 
 pub const REQUEST: &[u8] =
     b"\0\x01pxelinux.0\0octet\0tsize\x000\0blksize\x001408\0windowsize\x0016\0";
 
+pub const SIZE: u64 = 1 << 40;
 pub const OFFER: Offer = Offer {
     max_blksize: 1468,
     max_windowsize: 64,
-    size: 1 << 40,
+    size: SizeSaid::Ours(SIZE),
     invitation: None,
 };
 
@@ -64,7 +65,7 @@ impl Farm {
         for ticket in std::mem::take(&mut farm.outside.tickets) {
             let file = Opened {
                 image: (),
-                size: 1 << 40,
+                size: SIZE,
             };
             farm.endpoint
                 .opened(farm.now, ticket, Ok(file), &mut farm.outside);

@@ -52,6 +52,10 @@ pub const SLOWEST_BLOCK: Nanos = Nanos::from_secs(5);
 /// this long; sooner it is a duplicate that the network delayed.
 pub const RESTART_AFTER: Nanos = Nanos::from_secs(1);
 
+/// How long the last ACK of an upload may be asked for again: clients repeat their last block after
+/// 1 s to 6 s, and the second answer may get lost as well.
+pub const DALLY: Nanos = Nanos::from_secs(15);
+
 // --- Bursts of a window ---
 
 /// However much a path loses, so many blocks leave at once: the queue of every switch takes them.
@@ -240,6 +244,10 @@ pub const BUSY_DATAGRAMS: usize = 4;
 pub const BUSY_TURNS: u8 = 8;
 /// The largest datagram taken whole on a data socket: ACKs have 4 bytes, ERRORs a short text.
 pub const ACK_BUFFER: usize = 128;
+
+/// Receive buffers of each data socket where clients send blocks. With the largest blocks these are
+/// 16 MiB of addresses, of which only what was once filled is memory; more blocks wait in the socket.
+pub const DATA_BUFFERS: u16 = 256;
 
 /// Entries of a shard's ring and of its receive buffers.
 #[derive(Debug, Clone, Copy)]
@@ -508,3 +516,37 @@ pub const MAP_NAME_MAX: usize = 4_096;
 /// Steps of the matcher for one request, about 20 ms. Ordinary rules take some thousand; an
 /// expression of many nested repetitions on a long name could take minutes.
 pub const MAP_FUEL: usize = 16 << 20;
+
+// --- Uploads ---
+
+/// Bytes of an upload that are written together, and the most that a window may have: one block of
+/// the largest size fits, and forty-five of the usual one cost a single write.
+pub const UPLOAD_CHUNK: usize = 64 * 1024;
+
+/// Memory for the bytes of uploads that are not written yet, all shards together. Beyond two thousand
+/// uploads at a time, or where the disk is slower than the network, clients wait for their ACKs.
+pub const UPLOAD_MEMORY: usize = 128 * 1024 * 1024;
+
+/// Chunks of one upload that may wait for the disk, so that one fast client leaves some to others.
+pub const UPLOAD_AHEAD: u8 = 4;
+
+/// Uploads at a time. Each has two file descriptors and a temporary file.
+pub const MAX_UPLOADS: usize = 4096;
+
+/// Jobs that can wait for an upload thread: every chunk, and for each upload its beginning and end,
+/// twice, because ends of former uploads may still wait. So no chunk is ever turned away.
+pub const UPLOAD_QUEUE: usize = UPLOAD_MEMORY / UPLOAD_CHUNK + 4 * MAX_UPLOADS;
+
+/// Threads for uploads where io_uring is refused: an fsync holds one up.
+pub const UPLOAD_THREADS: usize = 4;
+
+/// Entries of the upload thread's ring, small enough for 64 KiB of locked memory. More requests than
+/// that simply wait.
+pub const UPLOAD_RING: u32 = 256;
+
+/// Files remembered with the client that uploaded them, for its quota. Later ones count only while
+/// they are being uploaded.
+pub const UPLOADED_FILES: usize = 65_536;
+
+/// A full quota is counted anew on the disk this often: somebody may have deleted files.
+pub const RECOUNT_PAUSE: Nanos = Nanos::from_secs(1);

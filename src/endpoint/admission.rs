@@ -10,7 +10,7 @@ use super::tenant::{Phase, Tenant};
 use super::wheel::Armed;
 use super::{Datagram, Endpoint, GroupRange, Opened, Refusal};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, MAX_TRANSFERS, RESTART_AFTER};
-use crate::transfer::{Nanos, Offer, ReadTransfer, negotiate};
+use crate::transfer::{Nanos, Offer, ReadTransfer, SizeSaid, negotiate};
 use crate::wire::packet::ErrorPacket;
 use crate::wire::{ErrorCode, Mode, Request};
 
@@ -23,6 +23,8 @@ pub struct Policy {
     pub max_transfers: usize,
     /// Where clients that ask for it share a stream (RFC 2090); nowhere unless the operator says so.
     pub groups: Option<GroupRange>,
+    /// Whether write requests are taken at all. Which ones, whoever creates the files decides.
+    pub uploads: bool,
 }
 
 impl Default for Policy {
@@ -31,6 +33,7 @@ impl Default for Policy {
             max_windowsize: DEFAULT_MAX_WINDOWSIZE,
             max_transfers: MAX_TRANSFERS,
             groups: None,
+            uploads: false,
         }
     }
 }
@@ -52,14 +55,14 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         {
             return;
         }
-        if !self.lets_in(now, route, request, effects) {
+        if !self.lets_in(now, route, request, false, effects) {
             return;
         }
         if let Some(refusal) = bad_mode(request.mode) {
-            self.refuse(now, route, request, refusal, effects);
+            self.refuse(now, route, request, false, refusal, effects);
             return;
         }
-        self.admit(now, datagram, request, effects);
+        self.admit(now, datagram, request, false, effects);
     }
 
     /// The file was opened, or not.
@@ -76,7 +79,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
     }
 
-    pub(super) fn refuse_write<F: Effects<Image = I>>(
+    pub(super) fn write_request<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
         datagram: &Datagram<'_>,
@@ -84,15 +87,24 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) {
         let route = &datagram.route;
-        if self.draining || !self.lets_in(now, route, request, effects) {
+        if self.draining {
             return;
         }
-        let refusal = Refusal {
-            code: ErrorCode::ACCESS_VIOLATION,
-            text: "Uploads are not allowed here",
-            reason: "uploads are not allowed",
-        };
-        self.refuse(now, route, request, refusal, effects);
+        if let Some(ticket) = self.find(route.peer, route.socket)
+            && self.came_again(now, ticket, datagram, effects)
+        {
+            return;
+        }
+        if !self.lets_in(now, route, request, true, effects) {
+            return;
+        }
+        if !self.policy.uploads {
+            self.refuse(now, route, request, true, NO_UPLOADS, effects);
+        } else if let Some(refusal) = bad_mode(request.mode) {
+            self.refuse(now, route, request, true, refusal, effects);
+        } else {
+            self.admit(now, datagram, request, true, effects);
+        }
     }
 
     /// Whether a new request may come in at all: the operator's lists, and how many its network has
@@ -102,6 +114,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         now: Nanos,
         route: &Route,
         request: &Request<'_>,
+        write: bool,
         effects: &mut F,
     ) -> bool {
         let client = route.peer.ip();
@@ -111,7 +124,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 text: "Access violation",
                 reason: "this address is not to be served",
             };
-            self.refuse(now, route, request, refusal, effects);
+            self.refuse(now, route, request, write, refusal, effects);
             return false;
         }
         let may_ask = self.guard.may_ask(client, now);
@@ -119,7 +132,8 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             self.counters.limited += 1;
             if self.guard.may_tell(client, now) {
                 let reason = "too many requests from this network";
-                report(route, request, Outcome::Shed, reason, effects);
+                let ending = Ending::new(Outcome::Shed, reason);
+                report(route, request, write, ending, effects);
             }
         }
         may_ask
@@ -131,6 +145,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         now: Nanos,
         route: &Route,
         request: &Request<'_>,
+        write: bool,
         refusal: Refusal<'_>,
         effects: &mut F,
     ) {
@@ -140,7 +155,8 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
         let error = ErrorPacket::new(refusal.code, refusal.text);
         effects.send_packet(route, error.as_bytes());
-        report(route, request, Outcome::Refused, refusal.reason, effects);
+        let ending = Ending::new(Outcome::Refused, refusal.reason);
+        report(route, request, write, ending, effects);
     }
 
     /// A request from a peer that has a transfer already. Says whether that settles it.
@@ -161,32 +177,38 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         if *tenant.request != *datagram.bytes {
             return self.replace(now, ticket, effects);
         }
-        let step = match &mut tenant.phase {
-            Phase::Opening => None,
+        let stale = |progress_at| now - progress_at >= RESTART_AFTER;
+        match &mut tenant.phase {
+            Phase::Opening => {}
             Phase::Listening(member) => {
                 let group = member.group;
                 self.counters.repeated_requests += 1;
                 self.welcome(now, group, ticket, effects);
                 return true;
             }
-            Phase::Waiting { asked } => {
-                *asked = now;
-                None
-            }
+            Phase::Waiting { asked } => *asked = now,
             Phase::Reading { transfer, .. } if !transfer.proven() => {
-                Some(transfer.first_answer(now))
+                let step = transfer.first_answer(now);
+                self.act(now, ticket, step, effects);
             }
-            Phase::Reading { transfer, .. } => {
-                if now - transfer.progress_at() >= RESTART_AFTER {
-                    return self.replace(now, ticket, effects);
-                }
-                None
+            Phase::Writing { transfer, .. } if !transfer.proven() => {
+                let answer = transfer.first_answer(now);
+                self.answer(now, ticket, answer, effects);
             }
-        };
-        self.counters.repeated_requests += 1;
-        if let Some(step) = step {
-            self.act(now, ticket, step, effects);
+            Phase::Reading { transfer, .. } if stale(transfer.progress_at()) => {
+                return self.replace(now, ticket, effects);
+            }
+            // A client that uploads the same file again has its last ACK. While it waits for us, it
+            // may well ask again.
+            Phase::Writing { transfer, .. }
+                if transfer.is_done()
+                    || stale(transfer.progress_at()) && !transfer.waits_for_us() =>
+            {
+                return self.replace(now, ticket, effects);
+            }
+            Phase::Reading { .. } | Phase::Writing { .. } => {}
         }
+        self.counters.repeated_requests += 1;
         true
     }
 
@@ -206,6 +228,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         now: Nanos,
         datagram: &Datagram<'_>,
         request: &Request<'_>,
+        write: bool,
         effects: &mut F,
     ) {
         let route = datagram.route;
@@ -232,13 +255,8 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 self.guard.leave(route.peer.ip());
             }
             // Silence: the client asks again by itself, and a flood gets no echo.
-            report(
-                &route,
-                request,
-                Outcome::Shed,
-                "too many transfers",
-                effects,
-            );
+            let ending = Ending::new(Outcome::Shed, "too many transfers");
+            report(&route, request, write, ending, effects);
             return;
         };
         let slots = &self.slots;
@@ -275,7 +293,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let offer = Offer {
             max_blksize: tenant.max_blksize,
             max_windowsize: self.policy.max_windowsize,
-            size: opened.size,
+            size: SizeSaid::Ours(opened.size),
             invitation: None,
         };
         let (terms, oack) = negotiate(&request.options, &offer);
@@ -289,7 +307,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         self.act(now, ticket, step, effects);
     }
 
-    fn decline<F: Effects<Image = I>>(
+    pub(super) fn decline<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
         ticket: Ticket,
@@ -307,7 +325,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 ErrorCode::NOT_FOUND => Outcome::Missing,
                 _ => Outcome::Refused,
             };
-            tenant.end(now, Ending::new(outcome, refusal.reason), None, effects);
+            tenant.end(
+                now,
+                ticket,
+                Ending::new(outcome, refusal.reason),
+                None,
+                effects,
+            );
         }
     }
 }
@@ -325,20 +349,27 @@ fn bad_mode(mode: Mode) -> Option<Refusal<'static>> {
     })
 }
 
+const NO_UPLOADS: Refusal<'static> = Refusal {
+    code: ErrorCode::ACCESS_VIOLATION,
+    text: "Uploads are not allowed here",
+    reason: "uploads are not allowed",
+};
+
 /// The record of a request that never became a transfer.
 fn report<F: Effects>(
     route: &Route,
     request: &Request<'_>,
-    outcome: Outcome,
-    reason: &str,
+    write: bool,
+    ending: Ending<'_>,
     effects: &mut F,
 ) {
     let report = Report {
         route,
         name: request.filename,
         mode: request.mode,
-        outcome,
-        reason,
+        write,
+        outcome: ending.outcome,
+        reason: ending.reason,
         peer_error: None,
         bytes: 0,
         size: 0,

@@ -31,6 +31,19 @@ pub struct OpenRequest<'a> {
     pub options: Options<'a>,
 }
 
+/// A file to be written; the answer comes by `Endpoint::created`.
+#[derive(Debug, Clone, Copy)]
+pub struct CreateRequest<'a> {
+    pub ticket: Ticket,
+    pub route: &'a Route,
+    /// The client's name as it came.
+    pub name: &'a [u8],
+    /// Octet or netascii.
+    pub mode: Mode,
+    /// The client's tsize, where its bytes can be compared with it.
+    pub size: Option<u64>,
+}
+
 /// The world outside the pure core.
 pub trait Effects {
     /// A file's content, opened and shared between transfers.
@@ -63,6 +76,38 @@ pub trait Effects {
     fn same(&self, one: &Self::Image, other: &Self::Image) -> bool {
         let _ = (one, other);
         false
+    }
+
+    /// Prepares to write a file, away from this thread. Says whether there was room to queue the
+    /// request. Never asked where the policy forbids uploads, and so are the four that follow.
+    #[must_use]
+    fn create(&mut self, request: CreateRequest<'_>) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// Keeps room for `bytes` more of this upload: what the next ACK invites. Where there is none,
+    /// that ACK has to wait, and `Endpoint::room` follows.
+    #[must_use]
+    fn reserve(&mut self, ticket: Ticket, bytes: usize) -> bool {
+        let _ = (ticket, bytes);
+        true
+    }
+
+    /// Takes the next bytes of an upload, for which there is room.
+    fn store(&mut self, ticket: Ticket, payload: &[u8]) {
+        let _ = (ticket, payload);
+    }
+
+    /// All bytes of an upload are stored: the file is to become durable and get its name.
+    /// `Endpoint::stored` follows.
+    fn commit(&mut self, ticket: Ticket) {
+        let _ = ticket;
+    }
+
+    /// An upload ended before it was stored: nothing of it may remain.
+    fn discard(&mut self, ticket: Ticket) {
+        let _ = ticket;
     }
 
     /// A transfer or a refused request ended. The image is handed back: sends queued in this turn

@@ -5,11 +5,12 @@ use alloc::collections::VecDeque;
 use core::hash::BuildHasher;
 
 use super::Endpoint;
-use super::effects::{Effects, OpenRequest};
+use super::effects::{CreateRequest, Effects, OpenRequest};
 use super::guard::Full;
 use super::report::Outcome;
 use super::route::Ticket;
 use super::tenant::Phase;
+use super::upload::announced;
 use crate::limits::{WAITING_MAX, WAITING_PATIENCE, WAITING_PAUSE, WAITING_PER_TURN};
 use crate::transfer::Nanos;
 
@@ -104,7 +105,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         Head::Left
     }
 
-    /// Has the tenant's file opened.
+    /// Has the tenant's file opened, or made.
     pub(super) fn open<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
@@ -117,15 +118,31 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let Some(request) = tenant.request() else {
             return;
         };
-        let queued = effects.open(OpenRequest {
-            ticket,
-            route: &tenant.route,
-            name: request.filename,
-            mode: request.mode,
-            options: request.options,
-        });
+        let write = tenant.is_write();
+        let (route, name, mode) = (&tenant.route, request.filename, request.mode);
+        let queued = if write {
+            effects.create(CreateRequest {
+                ticket,
+                route,
+                name,
+                mode,
+                size: announced(&request),
+            })
+        } else {
+            effects.open(OpenRequest {
+                ticket,
+                route,
+                name,
+                mode,
+                options: request.options,
+            })
+        };
         if !queued {
-            let reason = "too many files are waiting to be opened";
+            let reason = if write {
+                "too many uploads"
+            } else {
+                "too many files are waiting to be opened"
+            };
             self.finish(now, ticket, Outcome::Shed, reason, effects);
         }
     }

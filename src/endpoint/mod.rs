@@ -24,13 +24,14 @@ mod slots;
 mod strangers;
 mod table;
 mod tenant;
+mod upload;
 mod wheel;
 
 use alloc::sync::Arc;
 use core::hash::BuildHasher;
 
 pub use admission::Policy;
-pub use effects::{Effects, OpenRequest, Train};
+pub use effects::{CreateRequest, Effects, OpenRequest, Train};
 pub use groups::GroupRange;
 pub use guard::{Access, Guard, Rate};
 pub use prefix::{Prefix, PrefixError};
@@ -63,6 +64,8 @@ pub struct Endpoint<I, S> {
     policy: Policy,
     counters: Counters,
     draining: bool,
+    /// Uploads that are complete and stay for their last ACK.
+    dallying: usize,
 }
 
 /// What came in and led to nothing that a report would tell.
@@ -134,6 +137,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             policy,
             counters: Counters::default(),
             draining: false,
+            dallying: 0,
         }
     }
 
@@ -155,12 +159,14 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 self.read_request(now, datagram, &request, effects);
             }
             Ok(Packet::Wrq(request)) if datagram.listening => {
-                self.refuse_write(now, datagram, &request, effects);
+                self.write_request(now, datagram, &request, effects);
             }
             Ok(Packet::Error { code, text }) => {
                 self.peer_error(now, &datagram.route, code, text, effects);
             }
-            Ok(Packet::Data { .. }) => self.unknown_tid(now, &datagram.route, effects),
+            Ok(Packet::Data { block, payload }) => {
+                self.data(now, &datagram.route, block, payload, effects);
+            }
             Ok(Packet::Oack(_) | Packet::Rrq(_) | Packet::Wrq(_)) | Err(_) => {
                 self.counters.malformed += 1;
             }
@@ -247,9 +253,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
     }
 
-    /// Transfers under way, those that wait for their file or their turn included.
+    /// Transfers under way, those that wait for their file or their turn included. Uploads that are complete are
+    /// not: nothing is lost when nobody is left to repeat their last ACK.
     pub fn active(&self) -> usize {
-        self.slots.len()
+        self.slots.len().saturating_sub(self.dallying)
     }
 
     pub const fn counters(&self) -> Counters {
@@ -361,16 +368,21 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return;
         }
         tenant.armed = Armed::NOT;
+        if let Some(deadline) = tenant.phase.deadline()
+            && deadline > now
+        {
+            self.wheel.arm(slot, &mut tenant.armed, deadline);
+            return;
+        }
         match &mut tenant.phase {
             Phase::Opening | Phase::Waiting { .. } => {}
             Phase::Reading { transfer, .. } => {
-                let deadline = transfer.deadline();
-                if deadline > now {
-                    self.wheel.arm(slot, &mut tenant.armed, deadline);
-                    return;
-                }
                 let step = transfer.expired(now);
                 self.act(now, ticket, step, effects);
+            }
+            Phase::Writing { transfer, .. } => {
+                let answer = transfer.expired(now);
+                self.answer(now, ticket, answer, effects);
             }
             Phase::Listening(member) => {
                 let group = member.group;
@@ -425,6 +437,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let deadline = match &tenant.phase {
             Phase::Opening | Phase::Waiting { .. } => return,
             Phase::Reading { transfer, .. } => transfer.deadline(),
+            Phase::Writing { transfer, .. } => transfer.deadline(),
             Phase::Listening(member) => self.groups.deadline_of(ticket, member),
         };
         self.wheel.arm(ticket.slot, &mut tenant.armed, deadline);
@@ -442,14 +455,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return self.abort_group(now, group, why, effects);
         }
         if let Some(tenant) = self.evict(ticket) {
-            let error = ErrorPacket::new(why.code, why.text);
-            effects.send_packet(&tenant.route, error.as_bytes());
-            tenant.end(
-                now,
-                Ending::new(Outcome::Aborted, why.reason),
-                None,
-                effects,
-            );
+            if !tenant.is_dallying() {
+                let error = ErrorPacket::new(why.code, why.text);
+                effects.send_packet(&tenant.route, error.as_bytes());
+            }
+            let ending = Ending::new(Outcome::Aborted, why.reason);
+            tenant.end(now, ticket, ending, None, effects);
         }
     }
 
@@ -485,7 +496,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             Phase::Listening(member) => self.leave(now, member.group, ticket, effects),
             _ => None,
         };
-        tenant.end(now, ending, shared, effects);
+        tenant.end(now, ticket, ending, shared, effects);
     }
 
     /// Takes a transfer out of the slab and the table. Its wheel entry dies when it comes up.
@@ -496,6 +507,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             self.guard.leave(tenant.route.peer.ip());
             self.line.look_soon();
         }
+        self.dallying -= usize::from(tenant.is_dallying());
         Some(tenant)
     }
 

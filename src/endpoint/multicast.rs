@@ -12,7 +12,9 @@ use super::route::Ticket;
 use super::tenant::{Membership, Phase};
 use super::{Endpoint, FILE_CHANGED, Opened, Refusal};
 use crate::limits::{DISK_ASK_AGAIN, GATHER_ALONE, MEMBER_OACK_PAUSE, MEMBER_OACKS};
-use crate::transfer::{BlockRange, GroupStep, GroupTransfer, Invitation, Nanos, Offer, negotiate};
+use crate::transfer::{
+    BlockRange, GroupStep, GroupTransfer, Invitation, Nanos, Offer, SizeSaid, negotiate,
+};
 use crate::wire::packet::ErrorPacket;
 use crate::wire::{Mode, OptionName};
 
@@ -58,7 +60,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let offer = Offer {
             max_blksize: tenant.max_blksize,
             max_windowsize: 1,
-            size,
+            size: SizeSaid::Ours(size),
             invitation: None,
         };
         let blksize = negotiate(&request.options, &offer).0.blksize;
@@ -234,7 +236,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 let error = ErrorPacket::new(why.code, why.text);
                 effects.send_packet(&tenant.route, error.as_bytes());
                 let ending = Ending::new(Outcome::Aborted, why.reason);
-                tenant.end(now, ending, image.take(), effects);
+                tenant.end(now, ticket, ending, image.take(), effects);
             }
         }
     }
@@ -379,7 +381,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let offer = Offer {
             max_blksize: member.blksize,
             max_windowsize: 1,
-            size: member.size,
+            size: SizeSaid::Ours(member.size),
             invitation: Some(Invitation {
                 group: group.route.peer.to_addr(),
                 master: group.is_master(ticket) && !group.transfer.is_gathering(),

@@ -8,7 +8,7 @@ use crate::wire::{ErrorCode, Mode};
 /// The ways in which a request can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The last block was acknowledged.
+    /// The last block was acknowledged; of an upload by us, once the file was durable.
     Completed,
     /// The client only wanted the size: it asked for tsize and stopped right after the answer.
     Probe,
@@ -73,20 +73,22 @@ pub struct Report<'a> {
     /// The client's name for the file, as it came.
     pub name: &'a [u8],
     pub mode: Mode,
+    /// A write request.
+    pub write: bool,
     pub outcome: Outcome,
     /// Why, in words for the operator; empty where the outcome says it all.
     pub reason: &'a str,
     /// The client's own ERROR, where it sent one.
     pub peer_error: Option<(ErrorCode, &'a [u8])>,
-    /// Bytes of the file that were acknowledged.
+    /// Bytes of the file that were acknowledged; of an upload: that came.
     pub bytes: u64,
-    /// Bytes that the client would have received in all.
+    /// Bytes that the client would have received in all; of an upload: the client's tsize, or 0.
     pub size: u64,
     /// From the request to the end.
     pub duration: Nanos,
     pub blksize: u16,
     pub windowsize: u16,
-    /// Blocks sent more than once.
+    /// Blocks sent more than once; of an upload: ACKs.
     pub resends: u32,
     /// Smoothed round trip; zero when never measured.
     pub round_trip: Nanos,

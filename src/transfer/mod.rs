@@ -14,13 +14,15 @@
 pub mod multicast;
 pub mod negotiate;
 mod pace;
+mod receive;
 mod retry;
 mod send;
 mod time;
 mod window;
 
 pub use multicast::{GroupStep, GroupTransfer};
-pub use negotiate::{Invitation, MAX_BLKSIZE, Offer, Terms, negotiate};
+pub use negotiate::{Invitation, MAX_BLKSIZE, Offer, SizeSaid, Terms, negotiate};
+pub use receive::{Answer, Taken, WriteTransfer};
 pub use send::{ReadTransfer, Step};
 pub use time::Nanos;
 pub use window::{BlockRange, Rollover};

@@ -23,8 +23,8 @@ pub struct Offer {
     /// Largest block that the path to the client carries in one piece.
     pub max_blksize: u16,
     pub max_windowsize: u16,
-    /// Bytes that the client will receive.
-    pub size: u64,
+    /// What the answer to tsize says.
+    pub size: SizeSaid,
     /// The group that a client may join who asks for it.
     pub invitation: Option<Invitation>,
 }
@@ -36,6 +36,15 @@ pub struct Invitation {
     pub group: SocketAddr,
     /// Whether this client is to acknowledge them.
     pub master: bool,
+}
+
+/// RFC 2349: who knows the size says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeSaid {
+    /// A read request: bytes that the client will receive.
+    Ours(u64),
+    /// A write request: the client's own word, echoed.
+    Theirs,
 }
 
 /// What holds for the transfer.
@@ -120,8 +129,11 @@ impl Grant {
                 Some(Self::Timeout(Nanos::from_micros(number)))
             }
             OptionName::Timeout | OptionName::Utimeout => None,
-            OptionName::Tsize if offer.size == 0 => Some(Self::SizeUnsaid),
-            OptionName::Tsize => Some(Self::Size(offer.size)),
+            OptionName::Tsize => Some(match offer.size {
+                SizeSaid::Ours(0) => Self::SizeUnsaid,
+                SizeSaid::Ours(size) => Self::Size(size),
+                SizeSaid::Theirs => Self::Size(number),
+            }),
             OptionName::Windowsize => {
                 let asked = u16::try_from(number).unwrap_or(u16::MAX);
                 (asked > 0).then(|| Self::Windowsize(asked.min(offer.max_windowsize).max(1)))
@@ -241,7 +253,7 @@ mod tests {
     const OFFER: Offer = Offer {
         max_blksize: 1468,
         max_windowsize: 64,
-        size: 1_000_000,
+        size: SizeSaid::Ours(1_000_000),
         invitation: None,
     };
 
@@ -307,7 +319,10 @@ mod tests {
 
     #[test]
     fn an_empty_file_leaves_tsize_out_but_remembers_that_it_was_asked() {
-        let offer = Offer { size: 0, ..OFFER };
+        let offer = Offer {
+            size: SizeSaid::Ours(0),
+            ..OFFER
+        };
         let (terms, oack) = answer(b"tsize\x000\0blksize\x00512\0", &offer);
         assert_eq!(oack, "blksize|512|");
         assert!(terms.tsize_asked);
@@ -334,9 +349,19 @@ mod tests {
     }
 
     #[test]
+    fn the_size_of_an_upload_is_the_clients_word_zero_too() {
+        let offer = Offer {
+            size: SizeSaid::Theirs,
+            ..OFFER
+        };
+        assert_eq!(answer(b"tsize\x0012345\0", &offer).1, "tsize|12345|");
+        assert_eq!(answer(b"tsize\x000\0", &offer).1, "tsize|0|");
+    }
+
+    #[test]
     fn sizes_are_64_bits_and_may_come_non_zero() {
         let offer = Offer {
-            size: u64::MAX,
+            size: SizeSaid::Ours(u64::MAX),
             ..OFFER
         };
         let (_, oack) = answer(b"tsize\x0012345\0", &offer);

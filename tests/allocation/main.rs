@@ -5,6 +5,7 @@ mod counting;
 mod crowd;
 mod endpoint;
 mod shard;
+mod upload;
 
 #[path = "../support/rng.rs"]
 #[allow(dead_code, reason = "shared with the tests of the server")]

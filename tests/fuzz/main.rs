@@ -34,6 +34,17 @@ fn endpoint() {
     replay_and_mutate("endpoint", targets::endpoint::check);
 }
 
+/// Its operations are so small that inputs by chance are as good as a corpus.
+#[test]
+fn upload() {
+    let mut rng = Rng::seeded(0x0b10);
+    for _ in 0..MUTATIONS {
+        let len = 20 + rng.below(600) as usize;
+        let bytes = rng.bytes(len);
+        run(targets::upload::check, "by chance", &bytes);
+    }
+}
+
 fn replay_and_mutate(name: &str, target: Target) {
     let corpus = read_corpus(name);
     assert!(corpus.len() > 20, "the corpus of {name} is gone");

@@ -5,3 +5,4 @@ pub mod decode;
 pub mod endpoint;
 pub mod input;
 pub mod negotiate;
+pub mod upload;

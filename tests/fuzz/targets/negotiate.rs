@@ -1,7 +1,7 @@
 //! Any option list against any offer. The first seven bytes are the offer, the rest the options.
 //! It never repeats the negotiation: it judges each granted pair by what was asked and offered.
 
-use ringboot::transfer::{MAX_BLKSIZE, Nanos, Offer, Rollover, Terms, negotiate};
+use ringboot::transfer::{MAX_BLKSIZE, Nanos, Offer, Rollover, SizeSaid, Terms, negotiate};
 use ringboot::wire::options::OACK_MAX;
 use ringboot::wire::{OptionName, Packet, decode};
 
@@ -37,7 +37,7 @@ fn read_offer(input: &mut Input<'_>) -> Option<Offer> {
         max_blksize: input.number()?,
         max_windowsize: input.number()?,
         // Small sizes and those beyond 32 bits alike.
-        size: u64::from(input.number()?) << (input.byte()? % 49),
+        size: SizeSaid::Ours(u64::from(input.number()?) << (input.byte()? % 49)),
         invitation: None,
     })
 }
@@ -135,7 +135,7 @@ fn check_terms(terms: &Terms, asked: &[Pair<'_>], granted: &[Pair<'_>], offer: &
             }
             OptionName::Timeout => expected.timeout = Some(Nanos::from_secs(given)),
             OptionName::Utimeout => expected.timeout = Some(Nanos::from_micros(given)),
-            OptionName::Tsize => assert_eq!(given, offer.size),
+            OptionName::Tsize => assert_eq!(SizeSaid::Ours(given), offer.size),
             OptionName::Rollover if given == 1 => expected.rollover = Rollover::ToOne,
             OptionName::Rollover => {}
             OptionName::Multicast => panic!("nobody is invited here"),
@@ -155,7 +155,7 @@ fn nothing_forgotten(asked: &[Pair<'_>], granted: &[Pair<'_>], offer: &Offer) {
         let Some(option) = OptionName::parse(name) else {
             continue;
         };
-        let unsaid = option == OptionName::Tsize && offer.size == 0;
+        let unsaid = option == OptionName::Tsize && offer.size == SizeSaid::Ours(0);
         if well_formed(option, value).is_some() && !unsaid {
             assert!(
                 granted.iter().any(|(other, _)| kind(other) == kind(name)),

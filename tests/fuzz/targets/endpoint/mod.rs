@@ -55,6 +55,7 @@ impl Play {
             max_windowsize: u16::from(input.byte()?) * if mode & 1 == 0 { 1 } else { 257 },
             max_transfers: usize::from(mode >> 4) + 1,
             groups: None,
+            uploads: false,
         };
         let now = Nanos(1 << (input.byte()? % 62));
         Some(Self {
