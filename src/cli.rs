@@ -4,12 +4,14 @@
 mod address;
 mod in_tftpd;
 mod multicast;
+mod upload;
 mod values;
 
 pub use address::{Listen, Target};
 pub use in_tftpd::InTftpdArgs;
 pub use multicast::MulticastArgs;
-pub use values::PortRange;
+pub use upload::{UploadArgs, UploadPolicy};
+pub use values::{PortRange, Size};
 
 use core::net::IpAddr;
 use std::ffi::OsString;
@@ -40,10 +42,12 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve a directory, read-only
+    /// Serve a directory, read-only unless --upload allows more
     Serve(ServeArgs),
     /// Fetch a file from a TFTP server
     Get(GetArgs),
+    /// Send a file to a TFTP server
+    Put(PutArgs),
     /// Ask whether a TFTP server is alive: one line for Nagios, exit 0 alive, 2 dead
     Probe(ProbeArgs),
     /// Find what would go wrong: configuration, rules, roots, ports, kernel
@@ -89,6 +93,7 @@ Examples:
   ringboot serve /srv/tftp --data-ports 40000-40063     # for a firewall
   ringboot serve /srv/tftp --single-port                # behind NAT, in Kubernetes
   ringboot serve --config /etc/ringboot.toml            # rules, several roots, templates
+  ringboot serve /srv/tftp --upload /srv/backup --upload-allow '*.cfg' --upload-max-file 1M
 
 It prints one line on standard error when ready. SIGTERM drains; a second SIGTERM ends at once.")]
 pub struct ServeArgs {
@@ -143,6 +148,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub multicast: MulticastArgs,
+
+    #[command(flatten)]
+    pub upload: UploadArgs,
 
     /// How long running transfers may still take after SIGTERM [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = whole_seconds)]
@@ -262,6 +270,49 @@ pub struct GetArgs {
     /// How often in a row a packet is sent again before the transfer has failed
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub retries: u16,
+
+    /// No progress bar and no summary; errors still speak
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ringboot put 10.0.0.1 switch.cfg
+  ringboot put 10.0.0.1 ./running-config --as backup/sw-07.cfg --netascii
+  dmesg | ringboot put 10.0.0.1 - --as dmesg.txt
+
+It ends with exit status 0 only when the server has acknowledged the whole file.")]
+pub struct PutArgs {
+    /// The server: name, IPv4, [IPv6] or bare IPv6; port 69 unless given
+    #[arg(value_name = "HOST[:PORT]")]
+    pub server: Target,
+
+    /// The file to send; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The file's name at the server. Default: the last part of FILE
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: Option<OsString>,
+
+    /// Bytes in a block to ask for. The default crosses an Ethernet whole, also inside a tunnel
+    #[arg(long, value_name = "N", default_value_t = 1428, value_parser = clap::value_parser!(u16).range(8..=65464))]
+    pub blksize: u16,
+
+    /// Blocks for each acknowledgement to ask for (RFC 7440)
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub windowsize: u16,
+
+    /// Transfer as text: line ends become those of the network
+    #[arg(long)]
+    pub netascii: bool,
+
+    /// Longest wait before a packet is sent again; the usual wait follows the measured round trip.
+    /// Whole seconds are also asked of the server (RFC 2349)
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
 
     /// No progress bar and no summary; errors still speak
     #[arg(short, long)]

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     match command() {
         Command::Serve(args) => serve(&args),
         Command::Get(args) => client::get(&args),
+        Command::Put(args) => client::put(&args),
         Command::Probe(args) => client::probe(&args),
         Command::Check(args) => advise::check(&args.serve),
         Command::Explain(args) => advise::explain(&args),

@@ -52,6 +52,33 @@ pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A number of bytes: `1500`, or with K, M, G or T for powers of 1,024.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+        let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+            "" | "b" => Some(0),
+            "k" | "kb" | "kib" => Some(10),
+            "m" | "mb" | "mib" => Some(20),
+            "g" | "gb" | "gib" => Some(30),
+            "t" | "tb" | "tib" => Some(40),
+            _ => None,
+        };
+        let number = digits.parse::<u64>().ok().filter(|&number| number > 0);
+        let bytes = number
+            .zip(shift)
+            .and_then(|(number, shift)| number.checked_mul(1 << shift));
+        bytes
+            .map(Self)
+            .ok_or_else(|| format!("\"{text}\" is no size; write 1500, 64K, 10M or 2G"))
+    }
+}
+
 /// A wait of a client: fractions are welcome, and 255 is as far as RFC 2349 goes.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
@@ -82,6 +109,21 @@ mod tests {
             "", "-", "7", "7-", "-7", "9-8", "0-9", "1-65536", "1-2-3", "a-b",
         ] {
             assert!(bad.parse::<PortRange>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_none() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("64K", 65_536),
+            ("10m", 10 << 20),
+            ("2GiB", 2 << 30),
+        ] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for bad in ["", "0", "K", "-1", "1.5M", "1X", "1 M", "99999999T"] {
+            assert!(bad.parse::<Size>().is_err(), "{bad}");
         }
     }
 

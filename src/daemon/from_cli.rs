@@ -5,9 +5,12 @@ use core::net::SocketAddr;
 use std::path::Path;
 
 use super::Options;
-use crate::cli::{self, IoBackend, Listen as Asked, LogFormat, MulticastArgs, ServeArgs};
+use crate::cli::{
+    self, IoBackend, Listen as Asked, LogFormat, MulticastArgs, ServeArgs, UploadArgs, UploadPolicy,
+};
 use crate::config::{Config, ConfigError, File, Plan as Naming};
 use crate::endpoint::{GroupRange, Policy};
+use crate::files::upload::{self, Replace};
 use crate::hpa::{MapError, MapSource};
 use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
 use crate::transfer::Nanos;
@@ -110,11 +113,13 @@ fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
         single_port,
         data_ports: data_ports.map(|range| range.ports().into_inner()),
         frame_memory: args.frame_memory.unwrap_or(of_file.frame_memory) << 20,
+        upload: upload(&args.upload),
         multicast_hops: args.multicast.multicast_hops,
         settings: Settings {
             policy: Policy {
                 max_windowsize: args.max_windowsize.unwrap_or(of_file.max_windowsize),
                 groups: groups(&args.multicast),
+                uploads: args.upload.dir.is_some(),
                 ..Policy::default()
             },
             max_blksize: args.max_blksize.or(of_file.max_blksize),
@@ -132,6 +137,21 @@ fn groups(args: &MulticastArgs) -> Option<GroupRange> {
         v6,
         port: args.multicast_port,
         gather: args.wait().into(),
+    })
+}
+
+fn upload(args: &UploadArgs) -> Option<upload::Policy> {
+    Some(upload::Policy {
+        dir: args.dir.clone()?,
+        replace: match args.policy {
+            UploadPolicy::Create => Replace::Never,
+            UploadPolicy::Overwrite => Replace::Allowed,
+            UploadPolicy::Existing => Replace::Required,
+        },
+        allow: args.allow.clone(),
+        max_file: args.max_file.map(|size| size.0),
+        max_client: args.max_client.map(|size| size.0),
+        max_total: args.max_total.map(|size| size.0),
     })
 }
 

@@ -28,13 +28,14 @@ pub use start::Start;
 use crate::clock;
 use crate::config::Plan as Naming;
 use crate::endpoint::Access;
+use crate::files::upload::{self, StartError};
 use crate::files::{Finder, Root, RootError};
 use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::shard::{
     BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, adopt,
     bind,
 };
-use crate::transfer::Nanos;
+use crate::transfer::{MAX_BLKSIZE, Nanos};
 use threads::{Crew, Started};
 
 /// What `ringboot serve` was asked to do.
@@ -56,6 +57,8 @@ pub struct Options {
     pub multicast_hops: u8,
     /// Who may ask, how often, and how much at a time.
     pub access: Access,
+    /// What may be uploaded; None: nothing.
+    pub upload: Option<upload::Policy>,
     /// The part of the settings that is the same for all shards.
     pub settings: Settings,
 }
@@ -64,6 +67,7 @@ pub struct Options {
 #[derive(Debug)]
 pub enum ServeError {
     Root(RootError),
+    Uploads(StartError),
     Bind(BindError),
     /// Starting a thread, or a system call that never fails in practice.
     System(&'static str, io::Error),
@@ -75,6 +79,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root(error) => error.fmt(f),
+            Self::Uploads(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
             Self::Backend(reason) => f.write_str(reason),
@@ -112,12 +117,18 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     let finder = finder(&options.naming).map_err(ServeError::Root)?;
     warn_of_blind_acks(options);
     let cores = cores::usable();
-    let sockets = sockets(options, start.inherited, &cores).map_err(ServeError::Bind)?;
+    let mut sockets = sockets(options, start.inherited, &cores).map_err(ServeError::Bind)?;
     let shards = u16::try_from(sockets.len()).unwrap_or(u16::MAX);
     for shard in &sockets {
         shard
             .set_multicast_hops(options.multicast_hops)
             .map_err(|error| ServeError::System("set the hop limit of multicast", error))?;
+    }
+    if options.upload.is_some() {
+        let blksize = options.settings.max_blksize.unwrap_or(MAX_BLKSIZE);
+        sockets
+            .iter_mut()
+            .for_each(|shard| shard.expect_data(blksize));
     }
     let listening = listening(&sockets);
     warn_of_small_buffers(&sockets);

@@ -12,13 +12,14 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{News, Options, ServeError, cores};
 use crate::endpoint::Guard;
+use crate::files::upload::Uploads;
 use crate::files::{Deliver, Finder, Loader};
-use crate::limits::LOG_LAST_WORDS;
+use crate::limits::{LOG_LAST_WORDS, UPLOAD_MEMORY};
 use crate::observe::log;
 use crate::observe::record::{RecordSender, record_queue};
 use crate::shard::{
-    Address, Interleave, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets, Worker,
-    ZeroCopy, mailbox, open,
+    Address, Intake, Interleave, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets,
+    Worker, ZeroCopy, mailbox, open,
 };
 
 /// What came up, for the ready line.
@@ -77,10 +78,8 @@ impl Crew {
             addresses.push(address);
             mailboxes.push(mailbox);
         }
-        let deliveries = addresses
-            .iter()
-            .map(|address| Arc::new(address.clone()) as Arc<dyn Deliver>)
-            .collect();
+        let deliveries = deliveries(&addresses);
+        let uploads = uploads(options, &addresses)?;
         let loader = Loader::start(finder, deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
         let requests = loader.requests();
@@ -103,6 +102,7 @@ impl Crew {
                 mailbox,
                 shards: addresses.clone(),
                 loader: Arc::clone(&loader),
+                uploads: uploads.clone(),
                 records: records.clone(),
                 guard: Arc::clone(&guard),
             };
@@ -196,6 +196,7 @@ struct Berth {
     mailbox: Mailbox,
     shards: Vec<Address>,
     loader: Arc<Loader>,
+    uploads: Option<Arc<Uploads>>,
     records: RecordSender,
     guard: Arc<Guard<RandomState>>,
 }
@@ -227,6 +228,10 @@ impl Berth {
                 shard: self.settings.shard,
                 outbox: Outbox::default(),
                 loader: self.loader,
+                intake: self.uploads.map_or_else(Intake::closed, |uploads| {
+                    let memory = UPLOAD_MEMORY / self.settings.shards.max(1);
+                    Intake::new(uploads, self.settings.shard, memory)
+                }),
                 records: self.records,
                 verdict: None,
                 interleave: Interleave::default(),
@@ -243,6 +248,29 @@ impl Berth {
         drop(opened);
         let _ = news.send(News::ShardEnded(result));
     }
+}
+
+fn deliveries(addresses: &[Address]) -> Vec<Arc<dyn Deliver>> {
+    let deliver = |address: &Address| Arc::new(address.clone()) as Arc<dyn Deliver>;
+    addresses.iter().map(deliver).collect()
+}
+
+/// Starts the upload threads, where uploads are allowed. They write by io_uring if the shards may.
+fn uploads(options: &Options, addresses: &[Address]) -> Result<Option<Arc<Uploads>>, ServeError> {
+    let Some(policy) = &options.upload else {
+        return Ok(None);
+    };
+    let ring = options.io != IoChoice::Epoll;
+    let uploads = Uploads::start(policy.clone(), deliveries(addresses), ring);
+    let uploads = uploads.map_err(ServeError::Uploads)?;
+    if let Some(why) = &uploads.fallback {
+        tracing::warn!("uploads are written by plain system calls, because of io_uring: {why}");
+    }
+    if uploads.swept > 0 {
+        let swept = uploads.swept;
+        tracing::info!("deleted {swept} temporary files that unfinished uploads had left");
+    }
+    Ok(Some(Arc::new(uploads)))
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), ServeError> {

@@ -22,6 +22,7 @@ use super::pool::Pool;
 use super::quick;
 use super::reader::{Fetch, Reader};
 use super::storage::Known;
+use super::upload::News;
 use crate::clock;
 use crate::endpoint::Ticket;
 use crate::limits::{
@@ -120,6 +121,11 @@ pub trait Deliver: Send + Sync {
     /// Tells that what this transfer waited for is in memory, as far as it can be; and, if that was
     /// asked, whether the file is still the same.
     fn loaded(&self, ticket: Ticket, unchanged: Option<bool>);
+
+    /// Tells of an upload.
+    fn upload(&self, news: News) {
+        let _ = news;
+    }
 
     /// Tells the shard to look. Comes once after a number of answers.
     fn wake(&self);

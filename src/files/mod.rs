@@ -20,6 +20,7 @@ mod reader;
 mod residency;
 mod root;
 mod storage;
+pub mod upload;
 mod walk;
 
 pub use catalog::Catalog;

@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString};
 
 use super::error::OpenError;
 use super::escape::Escaped;
+use super::upload::PREFIX;
 use crate::limits::{COMPONENT_MAX, NAME_MAX};
 
 /// A relative path of ordinary components: no `..`, no `.`, no leading or doubled slash.
@@ -64,6 +65,23 @@ impl RelPath {
     pub(super) fn as_c_str(&self) -> &CStr {
         &self.0
     }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.to_bytes()
+    }
+
+    /// The directory, `.` for the root itself, and the name in it.
+    pub(super) fn split(&self) -> Result<(Self, CString), OpenError> {
+        let bytes = self.as_bytes();
+        let (parent, name) = match bytes.iter().rposition(|&byte| byte == b'/') {
+            Some(slash) => (&bytes[..slash], &bytes[slash + 1..]),
+            None => (&b"."[..], bytes),
+        };
+        let text = |bytes: &[u8]| {
+            CString::new(bytes).map_err(|_| OpenError::NameInvalid("NUL in the name"))
+        };
+        Ok((Self(text(parent)?), text(name)?))
+    }
 }
 
 impl fmt::Display for RelPath {
@@ -77,6 +95,10 @@ fn push(component: &[u8], path: &mut Vec<u8>) -> Result<(), OpenError> {
         b"" | b"." => return Ok(()),
         // No client needs it, and resolving it by text is wrong behind a symbolic link.
         b".." => return Err(OpenError::Denied("`..` in the name")),
+        // A file that is being uploaded, and that nobody is to see before it is complete.
+        ours if ours.starts_with(PREFIX) => {
+            return Err(OpenError::Denied("the name of a temporary file"));
+        }
         long if long.len() > COMPONENT_MAX => {
             return Err(OpenError::NameInvalid("a part of the name is too long"));
         }
@@ -139,6 +161,28 @@ mod tests {
         ] {
             assert!(RelPath::parse(name.as_bytes()).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_path_has_a_directory_and_a_name() {
+        for (path, parent, name) in [("a", c".", c"a"), ("a/b/c", c"a/b", c"c")] {
+            let split = RelPath::parse(path.as_bytes()).and_then(|path| path.split());
+            let (dir, last) = split.expect("a path");
+            assert_eq!((dir.as_c_str(), last.as_c_str()), (parent, name));
+        }
+    }
+
+    #[test]
+    fn temporary_files_have_no_name_for_clients() {
+        for name in [
+            ".ringboot-upload-1",
+            "a/.ringboot-upload-2",
+            r"a\.ringboot-upload-3/b",
+        ] {
+            let refused = RelPath::parse(name.as_bytes());
+            assert!(matches!(refused, Err(OpenError::Denied(_))), "{name}");
+        }
+        assert!(RelPath::parse(b".ringboot").is_ok());
     }
 
     #[test]

@@ -175,6 +175,22 @@ impl Root {
         }
     }
 
+    /// Opens the directory in which a path's last component lies, confined like any file, and names
+    /// that component. The descriptor can be synced.
+    ///
+    /// # Errors
+    /// When there is no such directory below the root.
+    pub(super) fn open_parent(&self, path: &RelPath) -> Result<(OwnedFd, CString), OpenError> {
+        let (parent, name) = path.split()?;
+        for _ in 0..RESOLVE_TRIES {
+            match self.resolve(parent.as_c_str(), DIRECTORY) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                result => return Ok((result?, name)),
+            }
+        }
+        Err(OpenError::Io(Errno::AGAIN))
+    }
+
     fn try_open(&self, path: &RelPath) -> Result<File, OpenError> {
         // Opening a pipe or a device can have effects of its own, so first look without opening.
         self.check(&self.resolve(path.as_c_str(), LOOK)?)?;
@@ -272,6 +288,11 @@ fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
 }
 
 const OPEN_DIR: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// Readable, because only such a descriptor can be synced.
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 

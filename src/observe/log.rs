@@ -97,6 +97,7 @@ fn write_record(record: &Record) {
         windowsize = record.windowsize,
         resends = record.resends,
         round_trip_ms = millis(record.round_trip),
+        operation = if record.write { "write" } else { "read" },
         mode = mode_name(record.mode),
         reason = (!record.reason.is_empty()).then_some(record.reason.as_ref()),
         "transfer"

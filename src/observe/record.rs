@@ -19,6 +19,8 @@ pub struct Record {
     /// The client's name for the file.
     pub file: Box<[u8]>,
     pub mode: Mode,
+    /// An upload.
+    pub write: bool,
     pub outcome: Outcome,
     /// Why, or empty.
     pub reason: Box<str>,
@@ -109,6 +111,7 @@ impl From<&Report<'_>> for Record {
             client: report.route.peer.to_addr(),
             file: report.name.into(),
             mode: report.mode,
+            write: report.write,
             outcome: report.outcome,
             reason: reason(report),
             bytes: report.bytes,

@@ -41,6 +41,7 @@ impl EpollBackend {
     /// When the process has no file descriptor or memory left.
     pub fn open(sockets: Sockets, waker: Waker) -> io::Result<Self> {
         let watch = Watch::new(epoll::create(CreateFlags::CLOEXEC)?);
+        let inbox = Inbox::new(sockets.largest_datagram());
         for (id, fd) in sockets.open() {
             watch.add(fd, u64::from(id.0))?;
         }
@@ -50,7 +51,7 @@ impl EpollBackend {
             sockets,
             waker,
             delivery: Delivery::default(),
-            inbox: Inbox::new(),
+            inbox,
             watched: Vec::new(),
             behind: false,
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into_boxed_slice(),

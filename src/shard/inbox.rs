@@ -9,7 +9,7 @@ use super::control::{CONTROL_LEN, Received};
 use super::errqueue;
 use super::sockets::Sockets;
 use crate::endpoint::{Peer, SocketId};
-use crate::limits::{BATCHES_PER_TURN, REQUEST_BUFFER};
+use crate::limits::BATCHES_PER_TURN;
 
 /// Datagrams taken by one call.
 const BATCH: usize = 64;
@@ -20,11 +20,13 @@ const BATCH: usize = 64;
 struct Slot {
     control: [u8; CONTROL_LEN],
     name: [u8; NAME_LEN],
-    bytes: [u8; REQUEST_BUFFER],
 }
 
 pub(super) struct Inbox {
     slots: Box<[Slot]>,
+    /// The slots' payloads, one behind the other, `room` bytes each.
+    bytes: Box<[u8]>,
+    room: usize,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
 }
@@ -38,11 +40,12 @@ pub(super) struct Taken {
 }
 
 impl Inbox {
-    pub(super) fn new() -> Self {
+    /// Takes datagrams of up to `room` bytes whole.
+    pub(super) fn new(room: usize) -> Self {
+        let room = room.max(1);
         let empty = Slot {
             control: [0; CONTROL_LEN],
             name: [0; NAME_LEN],
-            bytes: [0; REQUEST_BUFFER],
         };
         let no_iovec = libc::iovec {
             iov_base: core::ptr::null_mut(),
@@ -52,6 +55,8 @@ impl Inbox {
         let no_header: libc::mmsghdr = unsafe { core::mem::zeroed() };
         Self {
             slots: vec![empty; BATCH].into_boxed_slice(),
+            bytes: vec![0; BATCH * room].into_boxed_slice(),
+            room,
             iovecs: vec![no_iovec; BATCH].into_boxed_slice(),
             headers: vec![no_header; BATCH].into_boxed_slice(),
         }
@@ -134,9 +139,10 @@ impl Inbox {
     /// The kernel overwrites lengths, so they are set anew for each batch.
     fn prepare(&mut self, arrivals: bool) {
         let slots = self.slots.iter_mut().zip(&mut self.iovecs);
-        for (header, (slot, iovec)) in self.headers.iter_mut().zip(slots) {
-            iovec.iov_base = slot.bytes.as_mut_ptr().cast();
-            iovec.iov_len = REQUEST_BUFFER;
+        let slots = slots.zip(self.bytes.chunks_exact_mut(self.room));
+        for (header, ((slot, iovec), bytes)) in self.headers.iter_mut().zip(slots) {
+            iovec.iov_base = bytes.as_mut_ptr().cast();
+            iovec.iov_len = bytes.len();
             let header = &mut header.msg_hdr;
             header.msg_name = slot.name.as_mut_ptr().cast();
             header.msg_namelen = NAME_LEN as libc::socklen_t;
@@ -150,8 +156,9 @@ impl Inbox {
 
     /// The first `count` datagrams of the batch.
     fn datagrams(&self, count: usize, socket: SocketId) -> impl Iterator<Item = Event<'_>> {
-        let received = self.headers.iter().zip(&self.slots).take(count);
-        received.filter_map(move |(header, slot)| {
+        let slots = self.slots.iter().zip(self.bytes.chunks_exact(self.room));
+        let received = self.headers.iter().zip(slots).take(count);
+        received.filter_map(move |(header, (slot, bytes))| {
             let len = header.msg_len as usize;
             let header = &header.msg_hdr;
             let name = slot.name.get(..header.msg_namelen as usize)?;
@@ -160,7 +167,7 @@ impl Inbox {
                 socket,
                 peer: Peer::from(address::decode(name)?),
                 local: Received::new(control).arrival(),
-                bytes: slot.bytes.get(..len)?,
+                bytes: bytes.get(..len)?,
                 truncated: header.msg_flags & libc::MSG_TRUNC != 0,
             })
         })

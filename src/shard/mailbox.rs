@@ -9,6 +9,7 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use super::streams::Forwarded;
 use super::waker::Waker;
 use crate::endpoint::{Peer, SocketId, Ticket};
+use crate::files::upload::News;
 use crate::files::{Deliver, Opened};
 use crate::limits::FORWARDED_MAX;
 
@@ -52,6 +53,7 @@ pub enum Letter {
         ticket: Ticket,
         unchanged: Option<bool>,
     },
+    Upload(News),
     /// In single-port mode the kernel hands an ICMP error to any member of the port's group.
     Unreachable {
         peer: Peer,
@@ -102,6 +104,11 @@ impl Deliver for Address {
     /// A transfer asks again only after a while, so it has few letters under way.
     fn loaded(&self, ticket: Ticket, unchanged: Option<bool>) {
         self.post(Letter::Loaded { ticket, unchanged });
+    }
+
+    /// Bounded by the uploads and the memory that there are for them.
+    fn upload(&self, news: News) {
+        self.post(Letter::Upload(news));
     }
 
     fn wake(&self) {

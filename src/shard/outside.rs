@@ -4,9 +4,10 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
+use super::intake::Intake;
 use super::interleave::Interleave;
 use super::outbox::Outbox;
-use crate::endpoint::{Effects, OpenRequest, Report, Route, Train};
+use crate::endpoint::{CreateRequest, Effects, OpenRequest, Report, Route, Ticket, Train};
 use crate::files::{Image, Job, Loader};
 use crate::observe::record::{Record, RecordSender};
 use crate::transfer::{BlockRange, Nanos};
@@ -17,6 +18,8 @@ pub struct Outside {
     pub shard: usize,
     pub outbox: Outbox,
     pub loader: Arc<Loader>,
+    /// Where uploads go.
+    pub intake: Intake,
     pub records: RecordSender,
     /// The address that each socket is bound to, if it is one.
     pub bound: Vec<Option<IpAddr>>,
@@ -86,6 +89,26 @@ impl Effects for Outside {
     /// The catalog hands out one image for one content.
     fn same(&self, one: &Arc<Image>, other: &Arc<Image>) -> bool {
         Arc::ptr_eq(one, other)
+    }
+
+    fn create(&mut self, request: CreateRequest<'_>) -> bool {
+        self.intake.create(&request)
+    }
+
+    fn reserve(&mut self, ticket: Ticket, bytes: usize) -> bool {
+        self.intake.reserve(ticket, bytes)
+    }
+
+    fn store(&mut self, ticket: Ticket, payload: &[u8]) {
+        self.intake.store(ticket, payload);
+    }
+
+    fn commit(&mut self, ticket: Ticket) {
+        self.intake.commit(ticket);
+    }
+
+    fn discard(&mut self, ticket: Ticket) {
+        self.intake.discard(ticket);
     }
 
     /// The image may go: the outbox holds on to those that its sends point into.

@@ -7,6 +7,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::endpoint::SocketId;
+use crate::limits::{ACK_BUFFER, REQUEST_BUFFER};
+use crate::wire::HEADER_LEN;
 
 /// What to bind, the same for every shard.
 #[derive(Debug, Clone)]
@@ -223,9 +225,37 @@ pub struct Sockets {
     fds: Vec<Option<OwnedFd>>,
     layout: Layout,
     buffers: Buffers,
+    /// Bytes of the largest block that clients may send; 0: they send none.
+    blksize: u16,
 }
 
 impl Sockets {
+    /// Makes room for DATA with blocks of up to `blksize` bytes, before a backend is opened.
+    pub const fn expect_data(&mut self, blksize: u16) {
+        self.blksize = blksize;
+    }
+
+    /// Bytes of the largest datagram that is taken whole on a socket; of blocks one more than that,
+    /// so that one which is too long shows.
+    pub(super) fn datagram_len(&self, socket: SocketId) -> usize {
+        let role = self.role(socket);
+        let blocks = match self.blksize {
+            blksize if blksize > 0 && role.carries_data() => usize::from(blksize) + HEADER_LEN + 1,
+            _ => ACK_BUFFER,
+        };
+        if role.listens() {
+            blocks.max(REQUEST_BUFFER)
+        } else {
+            blocks
+        }
+    }
+
+    /// The same for all sockets together.
+    pub(super) fn largest_datagram(&self) -> usize {
+        let lens = self.layout.ids().map(|id| self.datagram_len(id));
+        lens.max().unwrap_or(REQUEST_BUFFER)
+    }
+
     #[must_use]
     pub const fn layout(&self) -> &Layout {
         &self.layout

@@ -17,7 +17,9 @@ use super::streams::{self, Forwarded};
 use crate::clock;
 use crate::endpoint::{
     self, Datagram, Endpoint, GroupRange, Guard, Local, Peer, Policy, Refusal, Route, SocketId,
+    Ticket,
 };
+use crate::files::upload::{News, UploadError, What};
 use crate::files::{Image, Opened};
 use crate::limits::{LETTERS_PER_TURN, TIMERS_HELD_BACK};
 use crate::transfer::{MAX_BLKSIZE, Nanos};
@@ -69,7 +71,7 @@ impl Worker {
 /// The parts that events act on.
 struct Loop {
     mailbox: Mailbox,
-    endpoint: Endpoint<Arc<Image>, RandomState>,
+    endpoint: Transfers,
     outside: Outside,
     desk: Desk,
     /// Letters were left in the mailbox.
@@ -122,6 +124,7 @@ impl Loop {
                 self.endpoint.advance(now, &mut self.outside);
             }
             self.send_windows(now);
+            self.feed_uploads(now);
             if self.drain_until.is_some_and(|end| now >= end) {
                 self.endpoint.abort_all(now, &mut self.outside);
             }
@@ -210,6 +213,7 @@ impl Loop {
                     self.endpoint.loaded(now, ticket, &mut self.outside);
                     self.outside.verdict = None;
                 }
+                Letter::Upload(news) => self.upload_news(now, news),
                 Letter::Unreachable { peer, socket } => {
                     self.endpoint
                         .unreachable(now, peer, socket, &mut self.outside);
@@ -260,6 +264,41 @@ impl Loop {
         self.outside.interleave.end();
     }
 
+    fn upload_news(&mut self, now: Nanos, News { ticket, what }: News) {
+        match what {
+            What::Created(result) => self.upload_answered(now, ticket, result, Endpoint::created),
+            What::Stored(result) => self.upload_answered(now, ticket, result, Endpoint::stored),
+            What::Written(memory) => self.outside.intake.written(ticket, memory),
+        }
+    }
+
+    /// Invites the next blocks of uploads that waited for memory, as far as there is some.
+    fn feed_uploads(&mut self, now: Nanos) {
+        while let Some(ticket) = self.outside.intake.next_waiting() {
+            self.endpoint.room(now, ticket, &mut self.outside);
+        }
+    }
+
+    fn upload_answered(
+        &mut self,
+        now: Nanos,
+        ticket: Ticket,
+        result: Result<(), UploadError>,
+        tell: Tell,
+    ) {
+        let Err(error) = result else {
+            return tell(&mut self.endpoint, now, ticket, Ok(()), &mut self.outside);
+        };
+        let reason = error.to_string();
+        let refusal = Refusal {
+            code: error.error_code(),
+            text: error.client_text(),
+            reason: &reason,
+        };
+        let (endpoint, outside) = (&mut self.endpoint, &mut self.outside);
+        tell(endpoint, now, ticket, Err(refusal), outside);
+    }
+
     fn file_opened(&mut self, now: Nanos, opened: Opened) {
         let ticket = opened.ticket;
         match opened.result {
@@ -282,6 +321,11 @@ impl Loop {
         }
     }
 }
+
+/// How an endpoint is told of an upload.
+type Tell = fn(&mut Transfers, Nanos, Ticket, Result<(), Refusal<'_>>, &mut Outside);
+
+type Transfers = Endpoint<Arc<Image>, RandomState>;
 
 /// Sorts what comes in: which socket answers, from which address, with how large a block.
 struct Desk {

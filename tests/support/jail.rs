@@ -50,6 +50,20 @@ pub fn opens_64_files() -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
+/// The user without rights of its own.
+pub const NOBODY: u32 = 65_534;
+
+/// No root any more.
+pub fn is_nobody() -> io::Result<()> {
+    // SAFETY: the calls take plain numbers and touch no memory.
+    let changed = unsafe { libc::setgid(NOBODY) == 0 && libc::setuid(NOBODY) == 0 };
+    if changed {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 fn limit_locked(bytes: u64) -> io::Result<()> {
     const CAP_IPC_LOCK: libc::c_ulong = 14;
     // Who may not drop a capability from the bounding set is not root, and does not have it.

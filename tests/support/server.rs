@@ -346,6 +346,11 @@ impl Server {
         self.stderr()
     }
 
+    /// Waits for the end of a process that the test has killed.
+    pub fn killed(mut self) {
+        self.wait_exit(PATIENCE);
+    }
+
     /// Waits for the process to end by itself.
     pub fn wait_exit(&mut self, patience: Duration) -> ExitStatus {
         let deadline = Instant::now() + patience;

@@ -11,8 +11,8 @@ use ringboot::endpoint::{Access, Guard, Policy};
 use ringboot::files::{Deliver, Loader, Root};
 use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
 use ringboot::shard::{
-    Address, Interleave, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan, Settings,
-    Sockets, Worker, ZeroCopy, bind, mailbox, open,
+    Address, Intake, Interleave, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan,
+    Settings, Sockets, Worker, ZeroCopy, bind, mailbox, open,
 };
 use ringboot::transfer::Nanos;
 
@@ -117,6 +117,7 @@ impl Berth {
                 shard: 0,
                 outbox: Outbox::default(),
                 loader: Arc::new(self.loader),
+                intake: Intake::closed(),
                 records: self.records,
                 verdict: None,
                 interleave: Interleave::default(),

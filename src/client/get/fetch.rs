@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use super::channel::Channel;
 use super::output::Output;
-use super::progress::Progress;
 use super::receiver::{Receiver, Verdict};
-use super::terms::{self, Terms};
-use crate::cli::GetArgs;
 use crate::client::Failure;
+use crate::client::progress::Progress;
+use crate::client::terms::{Asked, Terms};
 use crate::clock;
 use crate::wire::packet::{HEADER_LEN, ack};
 use crate::wire::{ErrorCode, Packet, decode};
@@ -19,7 +18,7 @@ use crate::wire::{ErrorCode, Packet, decode};
 const QUEUED_OVERHEAD: usize = 1024;
 
 pub struct Fetch<'a> {
-    pub args: &'a GetArgs,
+    pub asked: Asked<'a>,
     pub channel: Channel<'a>,
     pub output: &'a mut Output,
     pub progress: &'a Progress,
@@ -46,7 +45,7 @@ impl Fetch<'_> {
     fn transfer(&mut self, request: &[u8]) -> Result<Summary, Failure> {
         let start = clock::now();
         // One byte more than may come, so that a block that is too long shows.
-        let room = usize::from(self.args.blksize).max(512);
+        let room = usize::from(self.asked.blksize).max(512);
         let mut buffer = vec![0; HEADER_LEN + room + 1];
 
         self.channel.send(request)?;
@@ -74,7 +73,7 @@ impl Fetch<'_> {
     /// Reads the first answer: an OACK, or DATA from a server that knows no options.
     fn agree(&mut self, packet: &[u8]) -> Result<Terms, Failure> {
         let terms = match decode(packet) {
-            Ok(Packet::Oack(options)) => terms::accept(self.args, options)?,
+            Ok(Packet::Oack(options)) => self.asked.accept(options)?,
             _ => Terms::default(),
         };
         let block = usize::from(terms.blksize) + QUEUED_OVERHEAD;

@@ -4,57 +4,40 @@
 mod channel;
 mod fetch;
 mod output;
-mod progress;
 mod receiver;
 mod rtt;
-mod terms;
 
-use core::fmt;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
+use super::command::{RESOLVE_LIMIT, report, stop_flag};
+use super::progress::Progress;
 use super::resolve;
+use super::terms::Asked;
 use super::text::printable;
 use crate::cli::GetArgs;
 use channel::Channel;
 use fetch::{Fetch, Summary};
 use output::Output;
-use progress::Progress;
-
-/// A resolver that needs longer has failed.
-const RESOLVE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Fetches the file and reports.
 #[must_use]
 pub fn get(args: &GetArgs) -> ExitCode {
-    match try_get(args) {
-        Ok(summary) => {
-            if !args.quiet {
-                say(&summary);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(why) => {
-            say(&why);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Not `eprintln`, which panics when nobody reads: the status says it too.
-fn say(line: &dyn fmt::Display) {
-    let _ = writeln!(io::stderr(), "ringboot: {line}");
+    report(try_get(args), args.quiet)
 }
 
 fn try_get(args: &GetArgs) -> Result<Summary, String> {
     let file = printable(args.file.as_encoded_bytes());
-    let request = terms::request(args)?;
+    let asked = Asked {
+        write: false,
+        file: &args.file,
+        netascii: args.netascii,
+        blksize: args.blksize,
+        windowsize: args.windowsize,
+        tsize: (!args.netascii).then_some(0),
+        timeout: args.timeout,
+    };
+    let request = asked.request()?;
     let stop = stop_flag()?;
     let addresses = resolve(&args.server, RESOLVE_LIMIT)?;
     let mut output = Output::open(&output_path(args)?, args.netascii)?;
@@ -66,7 +49,7 @@ fn try_get(args: &GetArgs) -> Result<Summary, String> {
         let result = channel.and_then(|channel| {
             let (output, progress) = (&mut output, &progress);
             let fetch = Fetch {
-                args,
+                asked,
                 channel,
                 output,
                 progress,
@@ -85,17 +68,6 @@ fn try_get(args: &GetArgs) -> Result<Summary, String> {
     }
     progress.clear();
     Err(reasons.join("\nringboot: "))
-}
-
-/// A flag that Ctrl-C sets, so that the transfer ends tidily: the server is told, and the
-/// temporary file is removed.
-fn stop_flag() -> Result<Arc<AtomicBool>, String> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|error| format!("cannot listen for signals: {error}"))?;
-    }
-    Ok(stop)
 }
 
 /// Where to write; a directory gets the file under its own name.

@@ -1,7 +1,7 @@
 //! The receiving side of a transfer (RFC 1350, 7440): which block to keep, when to acknowledge.
 //! It never sees content, a socket or the time.
 
-use super::terms::Terms;
+use crate::client::terms::Terms;
 use crate::transfer::Rollover;
 
 /// How often block 1 must follow 65,535 without a 0 before it is taken for block 65,536.

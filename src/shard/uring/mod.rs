@@ -69,6 +69,7 @@ pub fn open(
 ) -> Result<UringBackend, Box<Refused>> {
     match build(&sockets, &waker, zero_copy) {
         Ok(built) => Ok(UringBackend {
+            inbox: Inbox::new(sockets.largest_datagram()),
             ring: built.ring,
             state: State {
                 ports: built.ports,
@@ -82,7 +83,6 @@ pub fn open(
                 eventful: false,
                 released: false,
             },
-            inbox: Inbox::new(),
             plain_sends: built.plain_sends,
             behind: false,
             broken: false,

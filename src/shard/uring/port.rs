@@ -10,7 +10,7 @@ use io_uring::{cqueue, opcode};
 use super::buffers::Buffers;
 use super::tag::Tag;
 use crate::endpoint::{Peer, SocketId};
-use crate::limits::{ACK_BUFFER, BUSY_DATAGRAMS, BUSY_TURNS, REQUEST_BUFFER, RingSize};
+use crate::limits::{BUSY_DATAGRAMS, BUSY_TURNS, DATA_BUFFERS, REQUEST_BUFFER, RingSize};
 use crate::shard::address::{self, NAME_LEN};
 use crate::shard::backend::Event;
 use crate::shard::control::Received;
@@ -40,14 +40,20 @@ pub(super) struct Port {
 }
 
 impl Port {
-    pub(super) fn new(role: Role, size: RingSize) -> io::Result<Self> {
+    /// Takes datagrams of up to `payload` bytes whole.
+    pub(super) fn new(role: Role, payload: usize, size: RingSize) -> io::Result<Self> {
         // SAFETY: msghdr is plain data; all zero is a valid value.
         let mut shape: libc::msghdr = unsafe { core::mem::zeroed() };
         shape.msg_namelen = NAME_LEN as libc::socklen_t;
         shape.msg_controllen = if role.listens() { ARRIVAL_LEN as _ } else { 0 };
-        let (count, payload) = match role {
-            Role::Data => (size.ack_buffers, ACK_BUFFER),
-            Role::Listener | Role::Both => (size.request_buffers, REQUEST_BUFFER),
+        let count = match role {
+            Role::Data => size.ack_buffers,
+            Role::Listener | Role::Both => size.request_buffers,
+        };
+        let count = if payload > REQUEST_BUFFER {
+            count.min(DATA_BUFFERS)
+        } else {
+            count
         };
         let head = PREFIX_LEN + NAME_LEN + shape.msg_controllen as usize;
         Ok(Self {

@@ -76,7 +76,8 @@ fn build_sized(
     let mut ports = Vec::new();
     for id in sockets.layout().ids() {
         let buffers = Refusal::at("the receive buffers");
-        let port = Port::new(sockets.role(id), size).map_err(buffers)?;
+        let port = Port::new(sockets.role(id), sockets.datagram_len(id), size);
+        let port = port.map_err(buffers)?;
         // SAFETY: the ports are kept beside the ring, which is closed before they are dropped.
         let registered = unsafe { port.buffers.register(&submitter, id.0) };
         registered.map_err(Refusal::at("the receive buffers"))?;

@@ -1,0 +1,45 @@
+//! What an upload asks of a disk while its bytes come in, and the plain way to do it.
+//! It never opens or names a file: that is the target's business.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+/// Writes and syncs. The answers may come later, so that one thread serves many uploads.
+pub(super) trait Disk {
+    type File: AsRawFd;
+
+    fn adopt(&self, file: File) -> Self::File;
+
+    /// Writes all bytes at `offset` and hands their memory back.
+    async fn write(
+        &self,
+        file: &Self::File,
+        bytes: Vec<u8>,
+        offset: u64,
+    ) -> (io::Result<()>, Vec<u8>);
+
+    /// Returns once content and metadata are on the disk: of a file, or of a directory.
+    async fn sync(&self, file: &Self::File) -> io::Result<()>;
+}
+
+/// Plain system calls that block the thread: its futures are always ready.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blocking;
+
+impl Disk for Blocking {
+    type File = File;
+
+    fn adopt(&self, file: File) -> File {
+        file
+    }
+
+    async fn write(&self, file: &File, bytes: Vec<u8>, offset: u64) -> (io::Result<()>, Vec<u8>) {
+        (file.write_all_at(&bytes, offset), bytes)
+    }
+
+    async fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+}

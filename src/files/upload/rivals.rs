@@ -1,0 +1,117 @@
+//! Uploads of one name at a time: the first that is complete wins, whole.
+//! It never holds a name for a client that may have died: nobody waits for anybody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::error::UploadError;
+
+/// The names that are being uploaded.
+#[derive(Debug, Default)]
+pub(super) struct Rivals {
+    names: Mutex<HashMap<Box<[u8]>, Name>>,
+}
+
+#[derive(Debug, Default)]
+struct Name {
+    uploads: usize,
+    /// How often an upload of this name was complete while others were under way.
+    won: u64,
+}
+
+/// One upload's entry for its name.
+#[derive(Debug)]
+pub(super) struct Entry {
+    rivals: Arc<Rivals>,
+    path: Box<[u8]>,
+    /// What `won` was at the start.
+    since: u64,
+}
+
+impl Rivals {
+    pub(super) fn enter(self: &Arc<Self>, path: &[u8]) -> Entry {
+        let mut names = self.names();
+        let name = names.entry(path.into()).or_default();
+        name.uploads += 1;
+        Entry {
+            rivals: Arc::clone(self),
+            path: path.into(),
+            since: name.won,
+        }
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Name>> {
+        // Nothing in here is left half done by a panic.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Whether another upload of the name was complete since this one began.
+    pub(super) fn check(&self) -> Result<(), UploadError> {
+        let names = self.rivals.names();
+        self.check_in(names.get(&self.path))
+    }
+
+    /// Gives the file its name by `publish`, unless another upload was faster. Only one does so at a
+    /// time.
+    pub(super) fn win<T>(
+        &self,
+        publish: impl FnOnce() -> Result<T, UploadError>,
+    ) -> Result<T, UploadError> {
+        let mut names = self.rivals.names();
+        self.check_in(names.get(&self.path))?;
+        let published = publish()?;
+        if let Some(name) = names.get_mut(&self.path) {
+            name.won += 1;
+        }
+        Ok(published)
+    }
+
+    fn check_in(&self, name: Option<&Name>) -> Result<(), UploadError> {
+        match name {
+            Some(name) if name.won != self.since => Err(UploadError::Overtaken),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut names = self.rivals.names();
+        if let Some(name) = names.get_mut(&self.path) {
+            name.uploads -= 1;
+            if name.uploads == 0 {
+                names.remove(&self.path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_complete_upload_wins_and_later_ones_start_anew() {
+        let rivals = Arc::<Rivals>::default();
+        let (first, second, other) = (rivals.enter(b"a"), rivals.enter(b"a"), rivals.enter(b"b"));
+        assert_eq!(second.win(|| Ok(())), Ok(()));
+        assert_eq!(first.check(), Err(UploadError::Overtaken));
+        let never = first.win(|| -> Result<(), _> { panic!("the name is taken") });
+        assert_eq!(never, Err(UploadError::Overtaken));
+        assert_eq!(other.win(|| Ok(())), Ok(()));
+        assert_eq!(rivals.enter(b"a").win(|| Ok(())), Ok(()));
+        drop((first, second, other));
+        assert!(rivals.names().is_empty());
+    }
+
+    #[test]
+    fn who_fails_to_publish_has_not_won() {
+        let rivals = Arc::<Rivals>::default();
+        let (first, second) = (rivals.enter(b"a"), rivals.enter(b"a"));
+        let failed: Result<(), _> = first.win(|| Err(UploadError::NoSpace));
+        assert_eq!(failed, Err(UploadError::NoSpace));
+        assert_eq!(second.win(|| Ok(())), Ok(()));
+    }
+}

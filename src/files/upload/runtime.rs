@@ -1,0 +1,169 @@
+//! Uploads on one thread with a tokio-uring runtime: a task for each, writes and fsyncs in the ring.
+//! It never makes a shard wait, and one upload's disk never makes another wait.
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use tokio::sync::{Notify, mpsc};
+use tokio_uring::fs::File;
+
+use super::clerk::{Case, Clerk};
+use super::disk::Disk;
+use super::job::{Job, Key, Seat, Task};
+use super::session::{Place, Wish};
+use crate::files::Deliver;
+use crate::limits::{UPLOAD_QUEUE, UPLOAD_RING};
+
+/// Writes and syncs that are requests to the kernel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ring;
+
+impl Disk for Ring {
+    type File = File;
+
+    fn adopt(&self, file: std::fs::File) -> File {
+        File::from_std(file)
+    }
+
+    async fn write(&self, file: &File, bytes: Vec<u8>, offset: u64) -> (io::Result<()>, Vec<u8>) {
+        file.write_all_at(bytes, offset).await
+    }
+
+    async fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_all().await
+    }
+}
+
+/// The running thread. Dropping it ends what was asked, then the thread.
+#[derive(Debug)]
+pub(super) struct Runtime {
+    /// Gone only while dropping.
+    jobs: Option<Sender<Job>>,
+    bell: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Runtime {
+    /// Starts the thread and tries the ring.
+    ///
+    /// # Errors
+    /// When the kernel refuses a ring, or the system a thread.
+    pub(super) fn start(place: &Arc<Place>, shards: &Arc<[Arc<dyn Deliver>]>) -> io::Result<Self> {
+        let (sender, jobs) = bounded(UPLOAD_QUEUE);
+        let (ready, readiness) = bounded(1);
+        let bell = Arc::new(Notify::new());
+        let (place, shards, ring_bell) = (Arc::clone(place), Arc::clone(shards), Arc::clone(&bell));
+        let thread = thread::Builder::new()
+            .name("ringboot-upload".into())
+            .spawn(move || {
+                let mut builder = tokio_uring::builder();
+                let runtime = tokio_uring::Runtime::new(builder.entries(UPLOAD_RING));
+                let runtime = match runtime {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(ready.send(Err(error))),
+                };
+                let clerk = Rc::new(Clerk {
+                    place,
+                    shards,
+                    disk: Ring,
+                });
+                let _ = ready.send(Ok(()));
+                runtime.block_on(run(clerk, jobs, ring_bell));
+            })?;
+        match readiness.recv() {
+            Ok(Ok(())) => Ok(Self {
+                jobs: Some(sender),
+                bell,
+                thread: Some(thread),
+            }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(io::Error::other("the upload thread ended before it began")),
+        }
+    }
+
+    pub(super) fn submit(&self, job: Job) -> Result<(), Job> {
+        let Some(jobs) = &self.jobs else {
+            return Err(job);
+        };
+        jobs.try_send(job).map_err(TrySendError::into_inner)?;
+        self.bell.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.jobs = None;
+        self.bell.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic has been told by the process's panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Each upload's own queue. Its length is bounded by the memory that shards have for uploads.
+type Tasks = HashMap<Key, mpsc::UnboundedSender<Task>>;
+
+async fn run(clerk: Rc<Clerk<Ring>>, jobs: Receiver<Job>, bell: Arc<Notify>) {
+    let mut tasks = Tasks::new();
+    // Every task holds an end of this channel, so its end is theirs.
+    let (running, mut ended) = mpsc::channel::<()>(1);
+    loop {
+        match jobs.try_recv() {
+            Ok(job) => pass_on(&clerk, &mut tasks, &running, job),
+            Err(TryRecvError::Empty) => bell.notified().await,
+            Err(TryRecvError::Disconnected) => break,
+        }
+    }
+    drop((tasks, running));
+    let _ = ended.recv().await;
+}
+
+fn pass_on(clerk: &Rc<Clerk<Ring>>, tasks: &mut Tasks, running: &mpsc::Sender<()>, job: Job) {
+    let Job { key, task } = job;
+    let last = matches!(task, Task::Commit | Task::Discard);
+    match task {
+        Task::Create(wish, seat) => {
+            let (sender, inbox) = mpsc::unbounded_channel();
+            tasks.insert(key, sender);
+            let (clerk, running) = (Rc::clone(clerk), running.clone());
+            tokio_uring::spawn(async move {
+                serve(&clerk, key, wish, seat, inbox).await;
+                drop(running);
+            });
+        }
+        task => {
+            if let Some(upload) = tasks.get(&key) {
+                // It has ended only if it could not be created, and then nothing is written to it.
+                let _ = upload.send(task);
+            }
+        }
+    }
+    if last {
+        tasks.remove(&key);
+    }
+}
+
+async fn serve(
+    clerk: &Clerk<Ring>,
+    key: Key,
+    wish: Wish,
+    seat: Seat,
+    mut inbox: mpsc::UnboundedReceiver<Task>,
+) {
+    let Some(mut case): Option<Case<Ring>> = clerk.create(key, &wish, seat) else {
+        return;
+    };
+    while let Some(task) = inbox.recv().await {
+        match task {
+            Task::Write(bytes) => clerk.write(key, Some(&mut case), bytes).await,
+            Task::Commit => return clerk.commit(key, case).await,
+            Task::Create(..) | Task::Discard => return,
+        }
+    }
+}
