@@ -17,24 +17,44 @@ pub struct UploadArgs {
 
     /// create: only new files; overwrite: old ones are replaced, too; existing: only those that
     /// exist are replaced
-    #[arg(long = "upload-policy", value_enum, default_value_t = UploadPolicy::Create, value_name = "create|overwrite|existing", hide_possible_values = true, requires = "upload")]
+    #[arg(id = "upload-policy", long = "upload-policy", value_enum, default_value_t = UploadPolicy::Create, value_name = "create|overwrite|existing", hide_possible_values = true, requires = "upload")]
     pub policy: UploadPolicy,
 
     /// Names that may be uploaded, relative to the directory; may be repeated. `*` stays within a
     /// directory, `**` does not. Default: every name
-    #[arg(long = "upload-allow", value_name = "GLOB", requires = "upload")]
+    #[arg(
+        id = "upload-allow",
+        long = "upload-allow",
+        value_name = "GLOB",
+        requires = "upload"
+    )]
     pub allow: Vec<Pattern>,
 
     /// Largest file: 1500, 64K, 10M, 2G
-    #[arg(long = "upload-max-file", value_name = "SIZE", requires = "upload")]
+    #[arg(
+        id = "upload-max-file",
+        long = "upload-max-file",
+        value_name = "SIZE",
+        requires = "upload"
+    )]
     pub max_file: Option<Size>,
 
     /// Bytes that one client address may have in the directory, counted since the start
-    #[arg(long = "upload-max-client", value_name = "SIZE", requires = "upload")]
+    #[arg(
+        id = "upload-max-client",
+        long = "upload-max-client",
+        value_name = "SIZE",
+        requires = "upload"
+    )]
     pub max_client: Option<Size>,
 
     /// Bytes that the directory may hold, files put there by others included
-    #[arg(long = "upload-max-total", value_name = "SIZE", requires = "upload")]
+    #[arg(
+        id = "upload-max-total",
+        long = "upload-max-total",
+        value_name = "SIZE",
+        requires = "upload"
+    )]
     pub max_total: Option<Size>,
 }
 

@@ -172,6 +172,7 @@ fn options(args: &InTftpdArgs, naming: Naming, listen: Vec<Listen>) -> Options {
         multicast_hops: 1,
         single_port: false,
         data_ports: args.port_range.map(|range| range.ports().into_inner()),
+        upload: None,
         frame_memory: FRAME_MEMORY_MIB << 20,
         // The usual bounds: a drop-in must not be an amplifier.
         access: File::default().access(&[], &[], false),

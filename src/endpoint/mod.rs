@@ -300,7 +300,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 let group = member.group;
                 self.member_ack(now, group, ticket, block, effects);
             }
-            Some(Phase::Opening | Phase::Waiting { .. }) | None => {}
+            Some(Phase::Opening | Phase::Waiting { .. } | Phase::Writing { .. }) | None => {}
         }
     }
 

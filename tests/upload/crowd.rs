@@ -17,8 +17,9 @@ const BLKSIZE: usize = 1_428;
 /// A namespace that loses one datagram in a hundred, each way.
 fn lossy() -> Netns {
     let netns = Netns::new();
-    let rules = "table ip lossy { chain input { type filter hook input priority 0; \
-                 meta l4proto udp numgen random mod 100 < 1 drop; } }";
+    let rules = "add table ip lossy; \
+                 add chain ip lossy input { type filter hook input priority 0; }; \
+                 add rule ip lossy input meta l4proto udp numgen random mod 100 < 1 drop";
     let output = netns.run(Path::new("/"), &["nft", rules]);
     assert!(output.status.success(), "{output:?}");
     netns

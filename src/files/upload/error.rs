@@ -9,7 +9,7 @@ use crate::files::OpenError;
 use crate::wire::ErrorCode;
 
 /// Why a file is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UploadError {
     /// No file can have this name, or none that clients may write.
     Name(OpenError),
@@ -32,7 +32,7 @@ pub enum UploadError {
 impl UploadError {
     /// The code of the ERROR packet.
     #[must_use]
-    pub const fn error_code(self) -> ErrorCode {
+    pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::Name(error) => error.error_code(),
             Self::NotAllowed => ErrorCode::ACCESS_VIOLATION,
@@ -47,7 +47,7 @@ impl UploadError {
 
     /// The text of the ERROR packet.
     #[must_use]
-    pub const fn client_text(self) -> &'static str {
+    pub fn client_text(&self) -> &str {
         match self {
             Self::Name(error) => error.client_text(),
             Self::NotAllowed => "This name may not be uploaded",

@@ -97,6 +97,7 @@ pub fn run<F: Farm>(root: &Path, farm: F, answers: Answers) -> F {
             shard: 0,
             outbox: Outbox::default(),
             loader: Arc::new(loader),
+            intake: crate::shard::Intake::closed(),
             records: record_queue().0,
             verdict: None,
             interleave: Interleave::default(),
