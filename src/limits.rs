@@ -151,9 +151,13 @@ pub const WAITING_PAUSE: Nanos = Nanos::from_millis(20);
 
 // --- Multicast (RFC 2090) ---
 
-/// How often a member is told that it is the master now. It may have left since it joined; hundreds
-/// may wait behind it.
-pub const MASTER_OACKS: u8 = 4;
+/// How often a new master is told again in one election. It may have left since it joined, and hundreds
+/// may wait behind it; its address may even be forged.
+pub const MASTER_OACKS: u8 = 1;
+
+/// Elections that a member may miss: a busy machine takes longer than a round trip to wake up. Each
+/// comes after those of all others and waits four times as long.
+pub const MASTER_CHANCES: u8 = 4;
 
 /// A master that asks for nothing new in this time makes room for the next: longer than the interval
 /// at which clients repeat an ACK (5 s), because its last words may have been lost.
@@ -166,7 +170,7 @@ pub const MASTER_BLOCK: Nanos = Nanos::from_millis(20);
 
 /// A member that is not the master does not answer its OACK (RFC 2090), so it is told this often. If
 /// all were lost it would hear nothing and ask again seconds later, when most of the file has passed.
-pub const MEMBER_OACKS: u8 = 3;
+pub const MEMBER_OACKS: u8 = 2;
 pub const MEMBER_OACK_PAUSE: Nanos = Nanos::from_millis(60);
 
 /// How long a stream waits for members, in seconds, unless the operator says otherwise: longer than

@@ -11,7 +11,9 @@ use super::report::{Ending, Outcome};
 use super::route::Ticket;
 use super::tenant::{Membership, Phase};
 use super::{Endpoint, FILE_CHANGED, Opened, Refusal};
-use crate::limits::{DISK_ASK_AGAIN, GATHER_ALONE, MEMBER_OACK_PAUSE, MEMBER_OACKS};
+use crate::limits::{
+    DISK_ASK_AGAIN, GATHER_ALONE, MASTER_CHANCES, MEMBER_OACK_PAUSE, MEMBER_OACKS,
+};
 use crate::transfer::{
     BlockRange, GroupStep, GroupTransfer, Invitation, Nanos, Offer, SizeSaid, negotiate,
 };
@@ -41,6 +43,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 blksize,
                 size,
                 told: 0,
+                missed: 0,
                 deadline: Nanos::NEVER,
             });
         }
@@ -148,6 +151,9 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         } else if u64::from(block) == group.transfer.last_block() {
             // RFC 2090: a client may end so although it is not the master.
             self.finish(now, ticket, Outcome::Completed, "", effects);
+        } else if let Some(Phase::Listening(member)) = self.phase(ticket) {
+            // Late, but there.
+            member.missed = 0;
         }
     }
 
@@ -284,10 +290,19 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     /// The first member becomes the master, or learns once more that it is.
     fn elect<F: Effects<Image = I>>(&mut self, now: Nanos, id: u16, effects: &mut F) {
-        if let Some(group) = self.groups.get_mut(id) {
-            let step = group.transfer.elect(now);
-            self.group_act(now, id, step, effects);
-        }
+        let Some(group) = self.groups.get_mut(id) else {
+            return;
+        };
+        let missed = group
+            .members
+            .front()
+            .and_then(|first| self.slots.tenant(first.slot));
+        let missed = missed.map_or(0, |tenant| match &tenant.phase {
+            Phase::Listening(member) => member.missed,
+            _ => 0,
+        });
+        let step = group.transfer.elect(now, missed);
+        self.group_act(now, id, step, effects);
     }
 
     fn group_act<F: Effects<Image = I>>(
@@ -314,11 +329,36 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             }
             GroupStep::Send(blocks) => self.group_send(now, id, blocks, effects),
             GroupStep::MasterDone => self.finish(now, master, Outcome::Completed, "", effects),
+            GroupStep::MasterAbsent => self.absent(now, id, master, effects),
             GroupStep::MasterLost(reason) => {
                 self.finish(now, master, Outcome::TimedOut, reason, effects);
             }
             GroupStep::MasterSlow => self.rotate(now, id, master, effects),
         }
+    }
+
+    /// A member did not answer its election: it goes to the end of the line, or away.
+    fn absent<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        id: u16,
+        master: Ticket,
+        effects: &mut F,
+    ) {
+        let (Some(Phase::Listening(member)), Some(group)) = (
+            self.slots.get_mut(master).map(|tenant| &mut tenant.phase),
+            self.groups.get_mut(id),
+        ) else {
+            return;
+        };
+        member.missed += 1;
+        if member.missed >= MASTER_CHANCES {
+            let reason = "the client did not answer when it became the master";
+            return self.finish(now, master, Outcome::TimedOut, reason, effects);
+        }
+        // It is not told that it stood back: if it is there, it will hear of its next election.
+        group.members.rotate_left(1);
+        self.elect(now, id, effects);
     }
 
     /// A slow master goes to the end of the line, if there is one.

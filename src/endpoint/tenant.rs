@@ -64,6 +64,8 @@ pub struct Membership {
     pub size: u64,
     /// How often it was told that it is a member.
     pub told: u8,
+    /// Elections in which it did not answer.
+    pub missed: u8,
     /// When it is told again; the master has the group's deadline instead.
     pub deadline: Nanos,
 }
