@@ -170,6 +170,8 @@ impl Root {
     fn resolve_cached(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
         let how = BENEATH | ResolveFlags::CACHED;
         match self.resolver {
+            // Who may read a file is checked with the rest.
+            _ if self.public_only => Err(Errno::AGAIN),
             Resolver::Openat2 => openat2(&self.dir, path.as_c_str(), flags, Mode::empty(), how),
             Resolver::Walk => Err(Errno::AGAIN),
         }
