@@ -159,9 +159,15 @@ pub const MASTER_OACKS: u8 = 1;
 /// comes after those of all others and waits four times as long.
 pub const MASTER_CHANCES: u8 = 4;
 
-/// A master that asks for nothing new in this time makes room for the next: longer than the interval
-/// at which clients repeat an ACK (5 s), because its last words may have been lost.
-pub const MASTER_PATIENCE: Nanos = Nanos::from_secs(6);
+/// A master that asks for nothing new in this time makes room for the next: long enough for its resends
+/// and for the pause after them.
+pub const MASTER_PATIENCE: Nanos = Nanos::from_secs(9);
+
+/// After so many resends in a row, a quarter of a second or more, comes one pause. atftp answers the
+/// first repeat of a block and ignores the others; each of them puts off its own timer, which repeats
+/// the ACK that was lost after 5 s without a packet.
+pub const MASTER_RESENDS: u8 = 5;
+pub const MASTER_PAUSE: Nanos = Nanos::from_millis(5_300);
 
 /// After this time a master that took longer than [`MASTER_BLOCK`] for each block lets the others
 /// have their turn, and comes back at the end of the line.

@@ -55,7 +55,7 @@ impl Lan {
     fn lose(&self) {
         for netns in self.machines.iter().chain([&self.server]) {
             let rules = "table inet loss {
-                chain in { type filter hook input priority 0; numgen random mod 100 == 0 drop; }
+                chain in { type filter hook input priority 0; iifname eth0 numgen random mod 100 == 0 drop; }
             }";
             let argv = [&netns.prefix()[..], &["nft", "-f", "-"]].concat();
             let output = programs::run_with_input(Path::new("/"), &argv, rules);

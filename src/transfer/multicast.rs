@@ -4,7 +4,9 @@
 use super::retry::Retry;
 use super::time::Nanos;
 use super::window::{BlockRange, Rollover};
-use crate::limits::{GIVE_UP, MASTER_BLOCK, MASTER_OACKS, MASTER_PATIENCE, MASTER_TERM};
+use crate::limits::{
+    GIVE_UP, MASTER_BLOCK, MASTER_OACKS, MASTER_PATIENCE, MASTER_PAUSE, MASTER_RESENDS, MASTER_TERM,
+};
 
 /// The newest block that a group can be sent. An ACK of a new master may name any block, so block
 /// numbers must not wrap.
@@ -215,12 +217,17 @@ impl GroupTransfer {
 
     fn note_sent(&mut self, now: Nanos) {
         self.sent_at = now;
-        self.deadline = now + self.retry.interval();
-        if self.elected {
-            // The round trip is that of other machines. One that is slow to answer gets four times as
-            // long in each further election, when nobody waits behind it any more.
-            self.deadline = now + self.retry.interval().times(1 << (2 * self.missed.min(8)));
-        }
+        let interval = self.retry.interval();
+        self.deadline = now
+            + if self.elected {
+                // The round trip is that of other machines. One that is slow to answer gets four times
+                // as long in each further election, when nobody waits behind it any more.
+                interval.times(1 << (2 * self.missed.min(8)))
+            } else if self.tries == MASTER_RESENDS {
+                MASTER_PAUSE
+            } else {
+                interval
+            };
     }
 
     const fn wanted(&self) -> BlockRange {
@@ -353,6 +360,22 @@ mod tests {
             }
         }
         assert!(now - silent_since >= MASTER_PATIENCE);
+    }
+
+    #[test]
+    fn a_master_that_ignores_repeats_gets_time_to_repeat_its_ack() {
+        let mut group = GroupTransfer::new(512, 10_000, T0);
+        group.elect(T0, 0);
+        group.ack(T0 + MS, 0);
+        let longest = (0..MASTER_RESENDS + 1)
+            .map(|_| {
+                let now = group.deadline();
+                assert_eq!(group.expired(now), block(1));
+                group.deadline() - now
+            })
+            .max();
+        assert_eq!(longest, Some(MASTER_PAUSE));
+        assert_eq!(group.ack(group.deadline() - MS, 1), block(2));
     }
 
     #[test]

@@ -54,7 +54,8 @@ matrix! {
             clients.into_iter().for_each(|client| client.join().expect("a client"));
             server.transfers()
         });
-        assert!(most.iter().all(|transfer| transfer.outcome() == "completed"));
+        let failed: Vec<_> = most.iter().filter(|transfer| transfer.outcome() != "completed").collect();
+        assert!(failed.is_empty(), "{failed:?}");
         server.stop();
     }
 
