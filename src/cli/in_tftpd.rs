@@ -73,7 +73,7 @@ pub struct InTftpdArgs {
     #[arg(short, long, value_name = "SECONDS", default_value_t = 900)]
     pub timeout: u32,
 
-    /// The longest wait before a packet is sent again. It follows the measured round trip up to there
+    /// Accepted, without effect: the wait before a packet is sent again follows the measured round trip
     #[arg(short = 'T', long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(10_000..=255_000_000))]
     pub retransmit: Option<u64>,
 
@@ -85,15 +85,15 @@ pub struct InTftpdArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub map_steps: Option<u32>,
 
-    /// Log more; may be repeated
+    /// Accepted, without effect: each transfer has its line anyway
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// Log as much as so many -v
+    /// The same as so many -v
     #[arg(long, value_name = "N")]
     pub verbosity: Option<u8>,
 
-    /// Never grant this option (blksize, blksize2, tsize, timeout, utimeout, rollover, windowsize)
+    /// Accepted, without effect so far: never grant this option (blksize, blksize2, tsize, timeout, utimeout, rollover, windowsize)
     #[arg(short, long, value_name = "OPTION", ignore_case = true)]
     pub refuse: Vec<String>,
 
