@@ -1,11 +1,13 @@
 //! A socket that is busy for many turns, and what comes after: silence, errors, other sockets.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::net::UdpSocket;
 use std::thread;
 
 use super::harness::{BACKENDS, Harness, Seen, client};
 use crate::clock;
+use crate::endpoint::SocketId;
 use crate::limits::{BUSY_DATAGRAMS, BUSY_TURNS};
 use crate::shard::IoChoice;
 use crate::transfer::Nanos;
@@ -13,10 +15,15 @@ use crate::transfer::Nanos;
 /// Keeps the data socket busy for much longer than a backend needs to notice: now and then a turn
 /// is over before all of its datagrams are there.
 pub fn make_busy(harness: &mut Harness, client: &UdpSocket) {
+    make_all_busy(harness, client, &[harness.data_addr()]);
+}
+
+/// The same for several sockets at once.
+fn make_all_busy(harness: &mut Harness, client: &UdpSocket, addrs: &[SocketAddr]) {
     for _ in 0..5 * BUSY_TURNS {
-        let sent = 8 * BUSY_DATAGRAMS;
-        for _ in 0..sent {
-            client.send_to(b"ack", harness.data_addr()).expect("sent");
+        let sent = 8 * BUSY_DATAGRAMS * addrs.len();
+        for addr in addrs.iter().cycle().take(sent) {
+            client.send_to(b"ack", addr).expect("sent");
         }
         assert_eq!(
             harness.turn_while(|seen| datagrams(seen) >= sent).len(),
@@ -100,4 +107,35 @@ fn requests_and_other_threads_have_their_turn() {
         }
         assert!(woken && asked, "{choice:?}: {woken} {asked}");
     }
+}
+
+#[test]
+fn one_that_paused_is_heard_beside_one_that_did_not() {
+    for choice in BACKENDS {
+        let mut harness = Harness::new(choice);
+        let (busy, paused) = two_data_sockets(&harness);
+        let client = client("127.0.0.1:0");
+        make_all_busy(&mut harness, &client, &[busy, paused]);
+        let mut heard = false;
+        for turn in 0..12 {
+            for _ in 0..BUSY_DATAGRAMS {
+                client.send_to(b"ack", busy).expect("sent");
+            }
+            if turn == 6 {
+                client.send_to(b"late", paused).expect("sent");
+            }
+            for seen in harness.turn() {
+                heard |= matches!(seen, Seen::Datagram { bytes, .. } if bytes == b"late");
+            }
+        }
+        assert!(heard, "{choice:?}");
+    }
+}
+
+fn two_data_sockets(harness: &Harness) -> (SocketAddr, SocketAddr) {
+    let addr = |hash| {
+        let socket = harness.layout.reply_socket(SocketId(0), hash);
+        harness.layout.addr(socket).expect("an address")
+    };
+    (addr(0), addr(1))
 }

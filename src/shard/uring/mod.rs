@@ -128,8 +128,10 @@ impl UringBackend {
             }
         }
         let deadline = self.state.zero_copy.tend(deadline, &self.ring.submitter());
-        if !self.read_busy_ports(outbox, on_event)? {
-            self.arm(outbox, on_event)?;
+        let busy = self.read_busy_ports(outbox, on_event)?;
+        // In a busy turn too: a receive that has ended would wait for all other sockets to fall silent.
+        self.arm(outbox, on_event)?;
+        if !busy {
             self.wait(deadline, outbox, on_event)?;
         }
         self.note_busy_ports();
