@@ -107,9 +107,9 @@ fn lines(goal: Goal, progress: &Progress) -> [String; 3] {
         ),
         format!(
             "p99: first byte {}  block {}   p50: transfer {}",
-            nanos(interval.first_byte_p99),
-            nanos(interval.block_p99),
-            nanos(progress.transfer_p50),
+            measured(interval.first_byte_p99),
+            measured(interval.block_p99),
+            measured(progress.transfer_p50),
         ),
     ]
 }
@@ -125,14 +125,22 @@ fn plain(progress: &Progress) -> String {
         interval.active,
         progress.completed,
         progress.failed,
-        nanos(interval.first_byte_p99),
-        nanos(interval.block_p99),
-        nanos(progress.transfer_p50),
+        measured(interval.first_byte_p99),
+        measured(interval.block_p99),
+        measured(progress.transfer_p50),
     );
     if progress.boots_up > 0 {
         line.push_str(&format!("  {} up", progress.boots_up));
     }
     line
+}
+
+/// A percentile; an interval in which nothing was measured has none.
+fn measured(percentile: u64) -> String {
+    match percentile {
+        0 => String::from("-"),
+        some => nanos(some),
+    }
 }
 
 fn bar(share: f64) -> String {
@@ -204,6 +212,13 @@ mod tests {
         for part in ["1 failed", "3.0 MB/s", "3 up", "block p99 250 µs"] {
             assert!(line.contains(part), "{part}: {line}");
         }
+    }
+
+    #[test]
+    fn an_interval_without_first_bytes_has_no_percentile_of_them() {
+        let mut progress = progress();
+        progress.interval.first_byte_p99 = 0;
+        assert!(plain(&progress).contains("first byte p99 -"));
     }
 
     #[test]
