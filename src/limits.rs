@@ -289,7 +289,7 @@ pub const RING_SMALL: RingSize = RingSize {
 /// Attempts to get completions that must come. Each one is a system call that makes progress.
 pub const RING_TRIES: u32 = 1000;
 
-/// Receives that may fail in a row. Each takes an ICMP error from the socket.
+/// Receives that may fail in a row without an ICMP error as the reason.
 pub const RECEIVE_FAILURES: u32 = 10_000;
 
 // --- Zero-copy ---

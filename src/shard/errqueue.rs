@@ -15,18 +15,23 @@ const BATCH: u32 = 1024;
 struct Control([u8; CONTROL_LEN]);
 
 /// Reports each peer that cannot be reached, and clears the socket's pending error once there are
-/// no more of them.
-pub(super) fn drain(fd: BorrowedFd<'_>, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) {
-    for _ in 0..BATCH {
+/// no more of them. Says how many messages there were.
+pub(super) fn drain(
+    fd: BorrowedFd<'_>,
+    socket: SocketId,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> u32 {
+    for count in 0..BATCH {
         match read(fd) {
             Some(Some(peer)) => on_event(Event::Unreachable { socket, peer }),
             Some(None) => {}
             None => {
                 let _ = super::options::get(fd, libc::SOL_SOCKET, libc::SO_ERROR);
-                return;
+                return count;
             }
         }
     }
+    BATCH
 }
 
 /// One message: `None` when there is none, `Some(None)` when it is about something else.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::harness::{BACKENDS, Harness, Seen, client, receive};
 use crate::clock;
 use crate::endpoint::{Peer, SocketId};
+use crate::limits::RECEIVE_FAILURES;
 use crate::shard::{Event, IoChoice, Outbox};
 use crate::transfer::Nanos;
 
@@ -266,6 +267,21 @@ fn a_vanished_client_is_reported() {
                 harness.backend.counters().turns - before < 50,
                 "{choice:?} spins"
             );
+        }
+    }
+}
+
+#[test]
+fn a_farm_that_vanishes_as_one_ends_nothing() {
+    for choice in BACKENDS {
+        let mut harness = Harness::new(choice);
+        let gone = client("127.0.0.1:0").local_addr().expect("bound");
+        let lost = harness.route(gone);
+        let expected = Seen::Unreachable(lost.socket, lost.peer);
+        for _ in 0..=RECEIVE_FAILURES {
+            harness.outbox.push_packet(&lost, &[0, 5, 0, 0, 0]);
+            let seen = harness.turn_while(|seen| !seen.is_empty());
+            assert_eq!(seen, std::slice::from_ref(&expected), "{choice:?}");
         }
     }
 }

@@ -134,16 +134,18 @@ impl State {
             libc::ENOBUFS => counters.buffers_exhausted += 1,
             errno @ 1.. if errno != libc::ECANCELED => {
                 counters.receive_errors += 1;
-                self.drain_errors(socket, on_event);
-                return self.note_failure(errno);
+                match self.drain_errors(socket, on_event) {
+                    0 => return self.note_failure(errno),
+                    _ => self.receive_failures = 0,
+                }
             }
             _ => self.receive_failures = 0,
         }
         Ok(())
     }
 
-    /// An ICMP error ends a receive, and any number of them may come; but a receive that never
-    /// succeeds would keep us spinning.
+    /// No ICMP error explains it, of which any number may come: a receive that never succeeds would
+    /// keep us spinning.
     fn note_failure(&mut self, errno: i32) -> io::Result<()> {
         self.receive_failures += 1;
         if self.receive_failures > RECEIVE_FAILURES {
@@ -197,13 +199,15 @@ impl State {
         }
     }
 
-    fn drain_errors(&self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) {
+    /// Says how many ICMP errors the socket had.
+    fn drain_errors(&self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) -> u32 {
         let data = self
             .ports
             .get(usize::from(socket.0))
             .is_some_and(Port::carries_data);
-        if let Some(fd) = self.sockets.fd(socket).filter(|_| data) {
-            errqueue::drain(fd, socket, on_event);
+        match self.sockets.fd(socket).filter(|_| data) {
+            Some(fd) => errqueue::drain(fd, socket, on_event),
+            None => 0,
         }
     }
 
