@@ -2,12 +2,14 @@
 //! It never opens a file or a socket; a wrong value is refused here, before anything starts.
 
 mod address;
+mod admin;
 mod in_tftpd;
 mod multicast;
 mod upload;
 mod values;
 
 pub use address::{Listen, Target};
+pub use admin::{AdminAddr, AdminArgs, TopArgs};
 pub use in_tftpd::InTftpdArgs;
 pub use multicast::MulticastArgs;
 pub use upload::{UploadArgs, UploadPolicy};
@@ -54,6 +56,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Tell which file a request means and why: the rules it meets, the answer it gets
     Explain(ExplainArgs),
+    /// Watch the farm of a running server in the terminal
+    Top(TopArgs),
     /// Be tftp-hpa's in.tftpd: take its command line, serve from inetd or on its own
     #[command(name = "in.tftpd", visible_alias = "tftpd")]
     InTftpd(InTftpdArgs),
@@ -151,6 +155,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub upload: UploadArgs,
+
+    #[command(flatten)]
+    pub admin: AdminArgs,
 
     /// How long running transfers may still take after SIGTERM [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = whole_seconds)]

@@ -20,5 +20,6 @@ pub mod limits;
 pub mod names;
 pub mod observe;
 pub mod shard;
+pub mod top;
 pub mod transfer;
 pub mod wire;

@@ -25,6 +25,10 @@ pub fn check(args: &ServeArgs) -> ExitCode {
             log::last_words(&format!("ringboot: {}", Unclear::NoRoot));
             return ExitCode::from(USAGE);
         }
+        Err(Unclear::Admin(error)) => {
+            say(&[format!("problem: {error}")]);
+            return ExitCode::from(BAD);
+        }
         Err(Unclear::Map(error)) => {
             let lines = error.to_string();
             say(&lines

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::Mistake;
 use super::value::{self, Deny, Many, Parsed, WantedOption};
-use crate::cli::{IoBackend, Listen, LogFormat, PortRange, ZeroCopy};
+use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, PortRange, ZeroCopy};
 use crate::endpoint::Prefix;
 use crate::names::{Mac, MacPrefix};
 
@@ -42,6 +42,9 @@ pub struct File {
     #[serde(deserialize_with = "value::bounded::<_, _, 0, 86_400>")]
     pub drain_timeout: Option<u64>,
     pub log: Option<LogFormat>,
+    pub admin: Option<Parsed<AdminAddr>>,
+    /// Relative to the file's own directory.
+    pub admin_token_file: Option<PathBuf>,
     /// tftp-hpa's rules for names, relative to the file's own directory.
     pub map_file: Option<PathBuf>,
     pub roots: BTreeMap<Spanned<String>, RootTable>,

@@ -2,7 +2,7 @@
 //! It never sees the flags, which win.
 
 use super::File;
-use crate::cli::{IoBackend, Listen, LogFormat, PortRange, ZeroCopy};
+use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, PortRange, ZeroCopy};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, DRAIN_SECS, FRAME_MEMORY_MIB};
 
 /// What the file says about the server, or the default where it says nothing.
@@ -24,6 +24,8 @@ pub struct Server {
     /// In seconds.
     pub drain_timeout: u64,
     pub log: LogFormat,
+    /// `None`: there is no admin port.
+    pub admin: Option<AdminAddr>,
 }
 
 impl File {
@@ -41,6 +43,7 @@ impl File {
             frame_memory: self.frame_memory.unwrap_or(FRAME_MEMORY_MIB),
             drain_timeout: self.drain_timeout.unwrap_or(DRAIN_SECS),
             log: self.log.unwrap_or(LogFormat::Auto),
+            admin: self.admin.as_ref().map(|addr| addr.0),
         }
     }
 }

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use super::Options;
 use crate::cli::{
-    self, IoBackend, Listen as Asked, LogFormat, MulticastArgs, ServeArgs, UploadArgs, UploadPolicy,
+    self, AdminArgs, IoBackend, Listen as Asked, LogFormat, MulticastArgs, ServeArgs, UploadArgs,
+    UploadPolicy,
 };
 use crate::config::{Config, ConfigError, File, Plan as Naming};
 use crate::endpoint::{GroupRange, Policy};
 use crate::files::upload::{self, Replace};
 use crate::hpa::{MapError, MapSource};
+use crate::observe::admin::{self, AdminError};
 use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
 use crate::transfer::Nanos;
 
@@ -20,6 +22,7 @@ use crate::transfer::Nanos;
 pub enum Unclear {
     Config(ConfigError),
     Map(MapError),
+    Admin(AdminError),
     /// Neither the command line nor a file names a directory.
     NoRoot,
 }
@@ -29,6 +32,7 @@ impl core::fmt::Display for Unclear {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::Map(error) => error.fmt(f),
+            Self::Admin(error) => error.fmt(f),
             Self::NoRoot => f.write_str("no directory to serve: give --root DIR or --config FILE"),
         }
     }
@@ -57,9 +61,13 @@ impl Asking {
             (None, None) => return Err(Unclear::NoRoot),
         };
         add_map(&mut naming, args.map_file.as_deref(), config.as_ref()).map_err(Unclear::Map)?;
+        let admin = admin(&args.admin, config.as_ref()).map_err(Unclear::Admin)?;
         let file = config.map(|config| config.file).unwrap_or_default();
         let log = args.log.unwrap_or(file.server().log);
-        let options = options(args, &file, naming);
+        let options = Options {
+            admin,
+            ..options(args, &file, naming)
+        };
         Ok(Self { options, log })
     }
 }
@@ -115,6 +123,7 @@ fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
         frame_memory: args.frame_memory.unwrap_or(of_file.frame_memory) << 20,
         upload: upload(&args.upload),
         multicast_hops: args.multicast.multicast_hops,
+        admin: None,
         settings: Settings {
             policy: Policy {
                 max_windowsize: args.max_windowsize.unwrap_or(of_file.max_windowsize),
@@ -128,6 +137,21 @@ fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
             shards: 1,
         },
     }
+}
+
+/// Where the admin port is to be, if there is to be one.
+fn admin(args: &AdminArgs, config: Option<&Config>) -> Result<Option<admin::Plan>, AdminError> {
+    let of_file = || config?.file.server().admin;
+    let Some(addr) = args.admin.or_else(of_file) else {
+        return Ok(None);
+    };
+    let token_of_file = || {
+        let config = config?;
+        let above = config.path.parent().unwrap_or(Path::new(""));
+        Some(above.join(config.file.admin_token_file.as_deref()?))
+    };
+    let token_file = args.admin_token_file.clone().or_else(token_of_file);
+    admin::Plan::new(addr.0, token_file).map(Some)
 }
 
 fn groups(args: &MulticastArgs) -> Option<GroupRange> {

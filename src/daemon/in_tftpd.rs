@@ -169,6 +169,7 @@ fn options(args: &InTftpdArgs, naming: Naming, listen: Vec<Listen>) -> Options {
             IoBackend::Epoll => IoChoice::Epoll,
         },
         zero_copy: ZeroCopy::Auto,
+        admin: None,
         multicast_hops: 1,
         single_port: false,
         data_ports: args.port_range.map(|range| range.ports().into_inner()),

@@ -7,6 +7,7 @@ mod descriptors;
 mod from_cli;
 mod in_tftpd;
 mod inherited;
+mod sight;
 mod signals;
 mod start;
 mod threads;
@@ -31,6 +32,7 @@ use crate::endpoint::Access;
 use crate::files::upload::{self, StartError};
 use crate::files::{Finder, Root, RootError};
 use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
+use crate::observe::admin::{self, Admin, AdminError};
 use crate::shard::{
     BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, adopt,
     bind,
@@ -53,6 +55,8 @@ pub struct Options {
     pub data_ports: Option<(u16, u16)>,
     /// Bytes for files that are laid out in frames; 0: none are.
     pub frame_memory: u64,
+    /// Where operators look; None: nowhere.
+    pub admin: Option<admin::Plan>,
     /// How far multicast streams go.
     pub multicast_hops: u8,
     /// Who may ask, how often, and how much at a time.
@@ -69,6 +73,7 @@ pub enum ServeError {
     Root(RootError),
     Uploads(StartError),
     Bind(BindError),
+    Admin(AdminError),
     /// Starting a thread, or a system call that never fails in practice.
     System(&'static str, io::Error),
     /// A shard could not open its kernel interface.
@@ -81,6 +86,7 @@ impl fmt::Display for ServeError {
             Self::Root(error) => error.fmt(f),
             Self::Uploads(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
+            Self::Admin(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
             Self::Backend(reason) => f.write_str(reason),
         }
@@ -130,6 +136,8 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
             .iter_mut()
             .for_each(|shard| shard.expect_data(blksize));
     }
+    let admin = options.admin.as_ref().map(Admin::bind).transpose();
+    let admin = admin.map_err(ServeError::Admin)?;
     let listening = listening(&sockets);
     warn_of_small_buffers(&sockets);
 
@@ -140,7 +148,10 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     let (news, inbox) = unbounded();
     // From here on a signal is an order, not the end.
     signals::watch(news.clone()).map_err(|error| ServeError::System("watch signals", error))?;
-    let crew = Crew::start(options, finder, sockets, &cores, &orders, &news)?;
+    let mut crew = Crew::start(options, finder, sockets, &cores, &orders, &news)?;
+    if let Some(admin) = admin {
+        sight::start(admin, &mut crew, &options.naming)?;
+    }
     announce(&listening, &crew.started);
 
     let mut watch = Watch {
@@ -297,6 +308,7 @@ impl Watch<'_> {
     fn end(&self, why: &str) {
         let (order, notice) = follow(why, self.orders.current());
         self.orders.give(order);
+        self.crew.health.drain();
         self.crew.wake_all();
         self.crew.log.notice(&notice);
     }
@@ -307,7 +319,9 @@ impl Watch<'_> {
         let Some(map) = map else {
             return NOTHING_TO_RELOAD.to_owned();
         };
-        match map.reload() {
+        let result = map.reload();
+        self.crew.reloads.note(result.is_ok());
+        match result {
             Ok(()) => {
                 let rules = map.current().len();
                 format!("SIGHUP: {} read again, {rules} rules", map.path().display())

@@ -15,8 +15,13 @@ use crate::endpoint::Guard;
 use crate::files::upload::Uploads;
 use crate::files::{Deliver, Finder, Loader};
 use crate::limits::{LOG_LAST_WORDS, UPLOAD_MEMORY};
+use crate::observe::health::Health;
+use crate::observe::live::{self, Eye, Lens};
 use crate::observe::log;
-use crate::observe::record::{RecordSender, record_queue};
+use crate::observe::metrics::BackendInfo;
+use crate::observe::record::{Record, RecordSender, record_queue};
+use crate::observe::reloads::Reloads;
+use crate::observe::stats::Stats;
 use crate::shard::{
     Address, Intake, Interleave, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets,
     Worker, ZeroCopy, mailbox, open,
@@ -28,13 +33,21 @@ pub struct Started {
     /// The backends' names; more than one where the shards differ.
     pub io: String,
     pub shards: usize,
+    /// By shard.
+    pub backends: Vec<BackendInfo>,
 }
 
 /// The threads of a running server.
 pub struct Crew {
     pub started: Started,
     pub log: RecordSender,
-    addresses: Vec<Address>,
+    pub health: Arc<Health>,
+    pub reloads: Arc<Reloads>,
+    /// Where the shards show their transfers; for the one who watches.
+    pub eyes: Vec<Eye>,
+    /// Requests that have ended, where somebody is to watch.
+    pub ended: Option<Receiver<Record>>,
+    pub addresses: Vec<Address>,
     requests: Arc<AtomicU64>,
     /// Hangs up when the log has written its last line.
     log_ended: Receiver<()>,
@@ -65,6 +78,13 @@ impl Crew {
         news: &Sender<News>,
     ) -> Result<Self, ServeError> {
         let (records, log_queue) = record_queue();
+        let (records, ended) = match options.admin {
+            Some(_) => {
+                let (records, ended) = records.also_to_farm();
+                (records, Some(ended))
+            }
+            None => (records, None),
+        };
         let (log_running, log_ended) = bounded(0);
         spawn("ringboot-log", move || {
             log::write_records(&log_queue);
@@ -87,8 +107,12 @@ impl Crew {
 
         let guard = Arc::new(Guard::new(&options.access, RandomState::new()));
         let count = sockets.len();
+        let stats: Vec<Arc<Stats>> = sockets.iter().map(|_| Arc::default()).collect();
         let (ready, readiness) = bounded(count);
+        let mut eyes = Vec::new();
         for (shard, (sockets, mailbox)) in sockets.into_iter().zip(mailboxes).enumerate() {
+            let (lens, eye) = live::line();
+            eyes.push(eye);
             let berth = Berth {
                 core: core_for(shard, count, cores),
                 io: options.io,
@@ -105,6 +129,8 @@ impl Crew {
                 uploads: uploads.clone(),
                 records: records.clone(),
                 guard: Arc::clone(&guard),
+                stats: stats.get(shard).cloned().unwrap_or_default(),
+                lens,
             };
             let (ready, news) = (ready.clone(), news.clone());
             spawn(&format!("ringboot-{shard}"), move || {
@@ -114,6 +140,10 @@ impl Crew {
         Ok(Self {
             started: await_all(&readiness, count)?,
             log: records,
+            health: Arc::new(Health::new(stats)),
+            reloads: Arc::default(),
+            eyes,
+            ended,
             addresses,
             requests,
             log_ended,
@@ -148,6 +178,7 @@ fn core_for(shard: usize, shards: usize, cores: &[usize]) -> Option<usize> {
 
 /// A shard's backend, and why it is not io_uring where that was wanted.
 struct Chosen {
+    shard: usize,
     io: &'static str,
     fallback: Option<String>,
 }
@@ -164,12 +195,22 @@ fn await_all(
             Err(_) => return Err(ServeError::Backend("a shard ended before it began".into())),
         });
     }
+    chosen.sort_unstable_by_key(|one| one.shard);
     explain(&chosen);
+    let backends = chosen.iter().map(|one| BackendInfo {
+        name: one.io,
+        why: one.fallback.clone().unwrap_or_default(),
+    });
+    let backends = backends.collect();
     let mut io: Vec<&str> = chosen.iter().map(|one| one.io).collect();
     io.sort_unstable();
     io.dedup();
     let io = io.join("+");
-    Ok(Started { io, shards })
+    Ok(Started {
+        io,
+        shards,
+        backends,
+    })
 }
 
 /// Shards share the user's limit of locked memory, so it may grant a ring to some of them only.
@@ -199,6 +240,8 @@ struct Berth {
     uploads: Option<Arc<Uploads>>,
     records: RecordSender,
     guard: Arc<Guard<RandomState>>,
+    stats: Arc<Stats>,
+    lens: Lens,
 }
 
 impl Berth {
@@ -235,12 +278,15 @@ impl Berth {
                 records: self.records,
                 verdict: None,
                 interleave: Interleave::default(),
+                stats: self.stats,
             },
             sockets: layout,
+            lens: self.lens,
             guard: self.guard,
             settings: self.settings,
         };
         let _ = ready.send(Ok(Chosen {
+            shard: worker.settings.shard,
             io: opened.backend.name(),
             fallback: opened.fallback.take(),
         }));
@@ -273,7 +319,7 @@ fn uploads(options: &Options, addresses: &[Address]) -> Result<Option<Arc<Upload
     Ok(Some(Arc::new(uploads)))
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), ServeError> {
+pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), ServeError> {
     let thread = Builder::new().name(name.into()).spawn(body);
     thread
         .map(drop)

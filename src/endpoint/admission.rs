@@ -12,7 +12,7 @@ use super::{Datagram, Endpoint, GroupRange, Opened, Refusal};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, MAX_TRANSFERS, RESTART_AFTER};
 use crate::transfer::{Nanos, Offer, ReadTransfer, SizeSaid, negotiate};
 use crate::wire::packet::ErrorPacket;
-use crate::wire::{ErrorCode, Mode, Request};
+use crate::wire::{ErrorCode, Mode, Packet, Request, decode};
 
 /// What the operator allows.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +130,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let may_ask = self.guard.may_ask(client, now);
         if !may_ask {
             self.counters.limited += 1;
+            self.counters.limited_writes += u64::from(write);
             if self.guard.may_tell(client, now) {
                 let reason = "too many requests from this network";
                 let ending = Ending::new(Outcome::Shed, reason);
@@ -150,7 +151,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) {
         if !self.guard.may_tell(route.peer.ip(), now) {
-            self.counters.limited += 1;
+            self.counters.limited_errors += 1;
             return;
         }
         let error = ErrorPacket::new(refusal.code, refusal.text);
@@ -183,6 +184,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             Phase::Listening(member) => {
                 let group = member.group;
                 self.counters.repeated_requests += 1;
+                // Only readers are members.
                 self.welcome(now, group, ticket, effects);
                 return true;
             }
@@ -209,6 +211,8 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             Phase::Reading { .. } | Phase::Writing { .. } => {}
         }
         self.counters.repeated_requests += 1;
+        let write = matches!(decode(datagram.bytes), Ok(Packet::Wrq(_)));
+        self.counters.repeated_writes += u64::from(write);
         true
     }
 
@@ -264,6 +268,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             slots.tenant(slot).map(|tenant| tenant.route.key())
         });
         if waits {
+            self.counters.queued += 1;
             self.line.push(ticket);
         } else {
             self.open(now, ticket, effects);
@@ -281,6 +286,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             // The client was faster to leave than the disk to answer.
             return;
         }
+        self.counters.reads += 1;
         let Some(opened) = self.join(now, ticket, opened, effects) else {
             return;
         };
@@ -319,7 +325,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 let error = ErrorPacket::new(refusal.code, refusal.text);
                 effects.send_packet(&tenant.route, error.as_bytes());
             } else {
-                self.counters.limited += 1;
+                self.counters.limited_errors += 1;
             }
             let outcome = match refusal.code {
                 ErrorCode::NOT_FOUND => Outcome::Missing,

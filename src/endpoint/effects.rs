@@ -52,6 +52,11 @@ pub trait Effects {
     /// Sends DATA blocks of `image`.
     fn send_blocks(&mut self, route: &Route, image: &Self::Image, train: Train);
 
+    /// The first block of a transfer leaves, so long after its request came.
+    fn first_data(&mut self, waited: Nanos) {
+        let _ = waited;
+    }
+
     /// Sends a packet that is no DATA: OACK or ERROR.
     fn send_packet(&mut self, route: &Route, packet: &[u8]);
 

@@ -22,6 +22,7 @@ mod report;
 mod route;
 mod slots;
 mod strangers;
+mod survey;
 mod table;
 mod tenant;
 mod upload;
@@ -37,6 +38,7 @@ pub use guard::{Access, Guard, Rate};
 pub use prefix::{Prefix, PrefixError};
 pub use report::{Outcome, Report};
 pub use route::{Local, Peer, Route, SocketId, Ticket};
+pub use survey::{Doing, Glimpse, NameEnd};
 
 use crate::limits::TIMERS_PER_TURN;
 use crate::transfer::{BlockRange, Nanos, Step};
@@ -77,8 +79,21 @@ pub struct Counters {
     pub unknown_tid: u64,
     /// Requests that came again while the first was being answered.
     pub repeated_requests: u64,
-    /// Requests and ERRORs that were more than their network may cause.
+    /// Those of them that were to write.
+    pub repeated_writes: u64,
+    /// Requests that were more than their network may make.
     pub limited: u64,
+    /// Those of them that were to write.
+    pub limited_writes: u64,
+    /// ERRORs that were more than their network may cause.
+    pub limited_errors: u64,
+    /// Read and write requests that became transfers.
+    pub reads: u64,
+    pub writes: u64,
+    /// Requests that had to wait for their turn.
+    pub queued: u64,
+    /// Transfers that ended because their file changed.
+    pub file_changed: u64,
 }
 
 /// A datagram and where it came in.
@@ -455,6 +470,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return self.abort_group(now, group, why, effects);
         }
         if let Some(tenant) = self.evict(ticket) {
+            self.counters.file_changed += u64::from(why.reason == FILE_CHANGED.reason);
             if !tenant.is_dallying() {
                 let error = ErrorPacket::new(why.code, why.text);
                 effects.send_packet(&tenant.route, error.as_bytes());

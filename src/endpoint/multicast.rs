@@ -237,6 +237,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return;
         };
         let mut image = Some(group.image);
+        self.counters.file_changed += u64::from(why.reason == FILE_CHANGED.reason);
         for ticket in group.members {
             if let Some(tenant) = self.evict(ticket) {
                 let error = ErrorPacket::new(why.code, why.text);

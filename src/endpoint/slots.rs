@@ -91,6 +91,11 @@ impl<T> Slots<T> {
             .collect()
     }
 
+    /// Places that were ever taken; they come before all others.
+    pub fn used(&self) -> u32 {
+        u32::try_from(self.used).unwrap_or(u32::MAX)
+    }
+
     pub fn len(&self) -> usize {
         self.used - self.free.len()
     }

@@ -134,6 +134,9 @@ impl<I> Tenant<I> {
         if transfer.is_parked() {
             transfer.loaded(now);
         }
+        if transfer.begins() {
+            effects.first_data(now - self.since);
+        }
         effects.send_blocks(&self.route, image, train);
         true
     }

@@ -122,6 +122,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let Some(request) = tenant.request() else {
             return;
         };
+        self.counters.writes += 1;
         let offer = Offer {
             max_blksize: tenant.max_blksize,
             max_windowsize,

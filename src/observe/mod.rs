@@ -1,5 +1,12 @@
-//! What operators see: one line for each finished transfer.
-//! It never runs on a shard's thread.
+//! What operators see: log lines, metrics, health, the farm.
+//! It never runs on a shard's thread, but for the counting itself.
 
+pub mod admin;
+pub mod farm;
+pub mod health;
+pub mod live;
 pub mod log;
+pub mod metrics;
 pub mod record;
+pub mod reloads;
+pub mod stats;

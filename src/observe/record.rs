@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::endpoint::{Outcome, Report};
-use crate::limits::LOG_QUEUE;
+use crate::limits::{FARM_QUEUE, LOG_QUEUE};
 use crate::transfer::Nanos;
 use crate::wire::Mode;
 
@@ -46,6 +46,8 @@ pub enum Entry {
 pub struct RecordSender {
     entries: Sender<Entry>,
     lost: Arc<AtomicU64>,
+    /// Where somebody watches the farm.
+    farm: Option<Sender<Record>>,
 }
 
 /// The log's end of the queue.
@@ -63,6 +65,7 @@ pub fn record_queue() -> (RecordSender, RecordReceiver) {
     let sender = RecordSender {
         entries: sender,
         lost: Arc::clone(&lost),
+        farm: None,
     };
     let receiver = RecordReceiver {
         entries: receiver,
@@ -72,8 +75,19 @@ pub fn record_queue() -> (RecordSender, RecordReceiver) {
 }
 
 impl RecordSender {
+    /// Sends every record to one more reader as well, which may be slower and miss some.
+    #[must_use]
+    pub fn also_to_farm(self) -> (Self, Receiver<Record>) {
+        let (farm, ended) = bounded(FARM_QUEUE);
+        let farm = Some(farm);
+        (Self { farm, ..self }, ended)
+    }
+
     /// Queues a record; where there is no room it is counted.
     pub fn send(&self, record: Record) {
+        if let Some(farm) = &self.farm {
+            let _ = farm.try_send(record.clone());
+        }
         if self.entries.try_send(Entry::Transfer(record)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }

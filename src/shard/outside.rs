@@ -2,6 +2,7 @@
 //! reports to the log. It never blocks: what does not fit is refused or counted.
 
 use core::net::IpAddr;
+use core::ops::Range;
 use std::sync::Arc;
 
 use super::intake::Intake;
@@ -10,7 +11,8 @@ use super::outbox::Outbox;
 use crate::endpoint::{CreateRequest, Effects, OpenRequest, Report, Route, Ticket, Train};
 use crate::files::{Image, Job, Loader};
 use crate::observe::record::{Record, RecordSender};
-use crate::transfer::{BlockRange, Nanos};
+use crate::observe::stats::{FIRST_DATA, Stats};
+use crate::transfer::Nanos;
 
 /// Implements [`Effects`] for the running server.
 pub struct Outside {
@@ -27,6 +29,8 @@ pub struct Outside {
     /// may ask.
     pub verdict: Option<bool>,
     pub interleave: Interleave,
+    /// What this shard counts.
+    pub stats: Arc<Stats>,
 }
 
 impl Effects for Outside {
@@ -35,8 +39,13 @@ impl Effects for Outside {
     fn send_blocks(&mut self, route: &Route, image: &Arc<Image>, train: Train) {
         // What the file threads have just said holds now, not later.
         if self.verdict.is_some() || !self.interleave.puts_off(&train) {
+            self.stats.sent_bytes.add(bytes_of(image, &train));
             self.outbox.push_train(route, image, &train);
         }
+    }
+
+    fn first_data(&mut self, waited: Nanos) {
+        self.stats.first_data.add(&FIRST_DATA, waited);
     }
 
     fn send_packet(&mut self, route: &Route, packet: &[u8]) {
@@ -62,13 +71,11 @@ impl Effects for Outside {
     }
 
     fn resident(&mut self, now: Nanos, image: &Arc<Image>, train: Train) -> bool {
-        let BlockRange { first, .. } = train.blocks;
+        let first = train.blocks.first;
         if first == 1 {
             self.loader.note_transfer(image, train.blksize);
         }
-        let blksize = u64::from(train.blksize);
-        let start = first.saturating_sub(1) * blksize;
-        let end = start + u64::from(train.blocks.count) * blksize;
+        let Range { start, end } = span(&train);
         let waiter = (self.shard, train.ticket);
         let is_last = end > image.size();
         let bytes = start..end.min(image.size());
@@ -100,6 +107,7 @@ impl Effects for Outside {
     }
 
     fn store(&mut self, ticket: Ticket, payload: &[u8]) {
+        self.stats.received_bytes.add(payload.len() as u64);
         self.intake.store(ticket, payload);
     }
 
@@ -113,6 +121,19 @@ impl Effects for Outside {
 
     /// The image may go: the outbox holds on to those that its sends point into.
     fn finished(&mut self, report: &Report<'_>, _: Option<Arc<Image>>) {
+        self.stats.report(report);
         self.records.send(Record::from(report));
     }
+}
+
+/// The bytes that a train's blocks would have if none were the file's last.
+fn span(train: &Train) -> Range<u64> {
+    let blksize = u64::from(train.blksize);
+    let start = train.blocks.first.saturating_sub(1) * blksize;
+    start..start + u64::from(train.blocks.count) * blksize
+}
+
+fn bytes_of(image: &Image, train: &Train) -> u64 {
+    let Range { start, end } = span(train);
+    end.min(image.size()).saturating_sub(start)
 }

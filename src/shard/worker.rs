@@ -21,7 +21,8 @@ use crate::endpoint::{
 };
 use crate::files::upload::{News, UploadError, What};
 use crate::files::{Image, Opened};
-use crate::limits::{LETTERS_PER_TURN, TIMERS_HELD_BACK};
+use crate::limits::{HEARTBEAT, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK};
+use crate::observe::live::Lens;
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 
 /// Everything a shard needs beside its kernel interface.
@@ -31,6 +32,8 @@ pub struct Worker {
     pub shards: Vec<Address>,
     pub sockets: Layout,
     pub outside: Outside,
+    /// Where the transfers under way are shown, if somebody wants to see them.
+    pub lens: Lens,
     /// Limits that hold for all shards together.
     pub guard: Arc<Guard<RandomState>>,
     pub settings: Settings,
@@ -74,10 +77,16 @@ struct Loop {
     endpoint: Transfers,
     outside: Outside,
     desk: Desk,
+    lens: Lens,
     /// Letters were left in the mailbox.
     mail_waits: bool,
     /// When timers were last acted on.
     timers_at: Nanos,
+    /// When figures were last published, and whether any may have changed since.
+    published_at: Nanos,
+    unpublished: bool,
+    /// When the kernel was last asked for its drops.
+    drops_at: Nanos,
     drain_timeout: Nanos,
     /// When draining ends, once it has begun.
     drain_until: Option<Nanos>,
@@ -103,8 +112,12 @@ impl Loop {
                 shards: worker.shards,
                 settings,
             },
+            lens: worker.lens,
             mail_waits: false,
             timers_at: Nanos::ZERO,
+            published_at: Nanos::ZERO,
+            unpublished: true,
+            drops_at: Nanos::ZERO,
             drain_timeout: settings.drain_timeout,
             drain_until: None,
         }
@@ -112,6 +125,7 @@ impl Loop {
 
     fn run(mut self, backend: &mut dyn Backend) -> io::Result<()> {
         let mut outgoing = Outbox::default();
+        self.outside.stats.begin(clock::now());
         while !self.over() {
             mem::swap(&mut outgoing, &mut self.outside.outbox);
             let woken = self.turn(backend, &mut outgoing)?;
@@ -128,9 +142,15 @@ impl Loop {
             if self.drain_until.is_some_and(|end| now >= end) {
                 self.endpoint.abort_all(now, &mut self.outside);
             }
+            self.outside.stats.turn(now);
+            self.publish(now, backend);
+            self.lens.turn(&self.endpoint);
         }
         // The last words to the clients.
         let result = backend.turn(&mut self.outside.outbox, Some(Nanos::ZERO), &mut |_| {});
+        self.published_at = Nanos::ZERO;
+        self.publish(clock::now(), backend);
+        self.outside.stats.end();
         if let Some(line) = backend.counters().zero_copy() {
             let shard = self.desk.settings.shard;
             self.outside
@@ -146,12 +166,42 @@ impl Loop {
 
     /// Until when there is nothing to do but to wait.
     fn deadline(&self) -> Option<Nanos> {
-        if self.mail_waits || self.outside.interleave.any_waiting() {
+        if self.mail_waits || self.outside.interleave.any_waiting() || self.lens.is_busy() {
             return Some(Nanos::ZERO);
         }
-        match (self.endpoint.next_deadline(), self.drain_until) {
-            (Some(timer), Some(end)) => Some(timer.min(end)),
-            (timer, end) => timer.or(end),
+        let pause = if self.unpublished {
+            PUBLISH_PAUSE
+        } else {
+            HEARTBEAT
+        };
+        let heartbeat = self.published_at + pause;
+        let others = self.endpoint.next_deadline().into_iter();
+        let earliest = others.chain(self.drain_until).fold(heartbeat, Nanos::min);
+        Some(earliest)
+    }
+
+    /// Shows what was counted, now and then: no turn pays for it that has packets to send.
+    fn publish(&mut self, now: Nanos, backend: &dyn Backend) {
+        self.unpublished = now - self.published_at < PUBLISH_PAUSE;
+        if self.unpublished {
+            return;
+        }
+        self.published_at = now;
+        let stats = &self.outside.stats;
+        stats.take(&self.endpoint.counters(), self.endpoint.active());
+        let counters = backend.counters();
+        stats.truncated.set(counters.truncated);
+        stats.send_errors.set(counters.send_errors);
+        stats.send_lost.set(counters.lost);
+        stats.datagrams_received.set(counters.datagrams_received);
+        stats.datagrams_sent.set(counters.datagrams_sent);
+        stats.turns.set(counters.turns);
+        stats.ring_overflows.set(counters.ring_overflows);
+        if now - self.drops_at >= HEARTBEAT {
+            self.drops_at = now;
+            // Sockets that are closed take their count with them.
+            let drops = backend.kernel_drops().max(stats.kernel_drops.get());
+            stats.kernel_drops.set(drops);
         }
     }
 

@@ -67,6 +67,8 @@ pub struct ReadTransfer {
     repeated: u64,
     /// The newest ACK told of one more block among those that were sent again.
     stepping: bool,
+    /// A block has left.
+    begun: bool,
 }
 
 impl ReadTransfer {
@@ -96,6 +98,7 @@ impl ReadTransfer {
             settled: true,
             repeated: 0,
             stepping: false,
+            begun: false,
         }
     }
 
@@ -382,6 +385,12 @@ impl ReadTransfer {
     #[must_use]
     pub const fn round_trip(&self) -> Nanos {
         self.retry.round_trip()
+    }
+
+    /// Whether no block had left before now.
+    #[must_use]
+    pub const fn begins(&mut self) -> bool {
+        !core::mem::replace(&mut self.begun, true)
     }
 
     /// Whether the peer has sent a valid ACK.

@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("hosts", &["clock", "limits", "names", "transfer"]),
     (
         "observe",
-        &["clock", "endpoint", "limits", "transfer", "wire"],
+        &["clock", "endpoint", "hosts", "limits", "transfer", "wire"],
     ),
     (
         "shard",
@@ -30,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "clock", "endpoint", "files", "limits", "names", "observe", "transfer", "wire",
         ],
     ),
+    ("top", &["cli", "limits", "observe"]),
     // in.tftpd's ways: a stage of the naming policy.
     ("hpa", &["limits", "names", "wire"]),
     ("import", &["cli", "limits", "observe"]),
@@ -87,6 +88,7 @@ const BACKENDS: [&str; 5] = ["io_uring", "uring", "epoll", "EpollBackend", "Urin
 /// The files that meet the kernel, where no safe wrapper exists; `/` ends a folder.
 const UNSAFE: &[&str] = &[
     "src/client/socket.rs",
+    "src/clock.rs",
     "src/daemon/background.rs",
     "src/daemon/inherited.rs",
     "src/daemon/user.rs",
@@ -101,6 +103,7 @@ const UNSAFE: &[&str] = &[
     "src/shard/steer.rs",
     "src/shard/tests/congestion.rs",
     "src/shard/uring/",
+    "tests/admin/freeze.rs",
     "tests/allocation/counting.rs",
     "tests/files/content.rs",
     "tests/hpa/ere.rs",

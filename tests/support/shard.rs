@@ -121,8 +121,10 @@ impl Berth {
                 records: self.records,
                 verdict: None,
                 interleave: Interleave::default(),
+                stats: Arc::default(),
             },
             sockets: layout,
+            lens: Default::default(),
             guard: Arc::new(Guard::new(&Access::default(), RandomState::new())),
             settings: Settings {
                 policy: self.how.policy,

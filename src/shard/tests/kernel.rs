@@ -101,8 +101,10 @@ pub fn run<F: Farm>(root: &Path, farm: F, answers: Answers) -> F {
             records: record_queue().0,
             verdict: None,
             interleave: Interleave::default(),
+            stats: Arc::default(),
             bound: Vec::new(),
         },
+        lens: Default::default(),
         guard: Arc::new(Guard::new(&Access::default(), RandomState::new())),
         settings: Settings {
             policy: Policy::default(),
