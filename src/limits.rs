@@ -211,6 +211,16 @@ pub const LOG_QUEUE: usize = 16_384;
 /// Lines are written this long after one another's batch: nobody reads a log faster.
 pub const LOG_PAUSE: Nanos = Nanos::from_millis(10);
 
+/// Requests that came to nothing, of one reason and second, that have a line each. A flood of them is
+/// told by its number; ten show who it is.
+pub const REFUSALS_SHOWN: u64 = 10;
+
+/// The second of [`REFUSALS_SHOWN`].
+pub const REFUSALS_WINDOW: Nanos = Nanos::from_secs(1);
+
+/// Reasons that are told apart in it: more than there are rules in most configurations.
+pub const REFUSALS_REASONS: usize = 64;
+
 /// The server's end waits this long for the reader of the log: nobody who has not read by then will.
 pub const LOG_LAST_WORDS: Nanos = Nanos::from_secs(1);
 
@@ -460,6 +470,9 @@ pub const HOSTNAME_MAX: usize = 255;
 /// Rewrites of one name by all rules together. Rules that rewrite one another's names for ever end
 /// here; nobody writes sixty that follow each other.
 pub const NAME_STEPS: usize = 64;
+
+/// Mistakes of one configuration that are named: a screenful.
+pub const MISTAKES_MAX: usize = 40;
 
 /// Bytes of the configuration file.
 pub const CONFIG_MAX: u64 = 4 << 20;

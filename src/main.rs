@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Put(args) => client::put(&args),
         Command::Probe(args) => client::probe(&args),
         Command::Check(args) => advise::check(&args.serve),
+        Command::Config(args) => advise::config(&args.serve),
         Command::Explain(args) => advise::explain(&args),
         Command::Top(args) => top::run(&args),
         Command::InTftpd(args) => daemon::in_tftpd(&args),
@@ -53,23 +54,31 @@ fn command() -> Command {
 }
 
 fn serve(args: &ServeArgs) -> ExitCode {
-    let daemon::Asking { options, log } = match daemon::Asking::new(args) {
+    let asking = match daemon::Asking::new(args) {
         Ok(asking) => asking,
         Err(unclear) => {
             log::last_words(&format!("ringboot: {unclear}"));
             return ExitCode::from(USAGE);
         }
     };
-    log::init(match log {
-        LogFormat::Auto => log::Format::Auto,
-        LogFormat::Text => log::Format::Text,
-        LogFormat::Json => log::Format::Json,
-    });
-    match daemon::serve(&options) {
+    log::init(form(asking.log), asking.level);
+    for warning in &asking.settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    match daemon::serve(args, &asking) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::last_words(&format!("ringboot: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+const fn form(format: LogFormat) -> log::Format {
+    match format {
+        LogFormat::Auto => log::Format::Auto,
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+        LogFormat::Journald => log::Format::Journald,
     }
 }

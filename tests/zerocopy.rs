@@ -449,7 +449,7 @@ impl Sender {
 /// The file of a root, laid out in frames.
 fn framed(root: &Root) -> Arc<Image> {
     let root = Arc::new(ringboot::files::Root::open(root.path()).expect("a root"));
-    let loader = Loader::start(Arc::clone(&root), Vec::new(), 1 << 30).expect("threads");
+    let loader = Loader::start(Vec::new(), 1 << 30).expect("threads");
     let file = root.open_named(b"file").expect("opened");
     let image = Catalog::default().open(file, false, clock::now());
     let image = image.expect("an image");

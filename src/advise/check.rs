@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::{BAD, GOOD, USAGE, say};
 use crate::cli::ServeArgs;
-use crate::config::{Config, ConfigError, Plan};
+use crate::config::{Config, Plan};
 use crate::daemon::{Asking, Options, Unclear};
 use crate::endpoint::Prefix;
 use crate::files::{Resolver, Root};
@@ -19,40 +19,32 @@ use crate::shard::Listen;
 #[must_use]
 pub fn check(args: &ServeArgs) -> ExitCode {
     let mut findings = Findings::default();
-    let options = match Asking::new(args) {
-        Ok(asking) => asking.options,
+    let Asking {
+        options, settings, ..
+    } = match Asking::new(args) {
+        Ok(asking) => asking,
         Err(Unclear::NoRoot) => {
             log::last_words(&format!("ringboot: {}", Unclear::NoRoot));
             return ExitCode::from(USAGE);
         }
-        Err(Unclear::Admin(error)) => {
-            say(&[format!("problem: {error}")]);
-            return ExitCode::from(BAD);
-        }
-        Err(Unclear::Map(error)) => {
-            let lines = error.to_string();
-            say(&lines
-                .lines()
-                .map(|line| format!("problem: {line}"))
-                .collect::<Vec<_>>());
-            return ExitCode::from(BAD);
-        }
-        Err(Unclear::Config(error)) => {
-            say(&problems_of(&error));
-            return ExitCode::from(BAD);
+        Err(unclear) => {
+            for line in unclear.to_string().lines() {
+                findings.problem(line.trim_start());
+            }
+            return findings.finish(args.config.as_deref());
         }
     };
-    let file = args
-        .config
-        .as_deref()
-        .and_then(|path| Config::read(path).ok());
-    check_rules(&options.naming, file.as_ref(), &mut findings);
+    for warning in &settings.warnings {
+        findings.warning(warning);
+    }
+    let file = settings.config.is_file().then_some(&settings.config);
+    check_rules(&options.naming, file, &mut findings);
     check_clients(&options.naming, &mut findings);
     check_roots(&options.naming, &mut findings);
     check_access(&options, &mut findings);
     check_ports(&options, &mut findings);
     check_kernel(&mut findings);
-    findings.finish(args.config.as_deref())
+    findings.finish(file.map(|config| config.path.as_path()))
 }
 
 #[derive(Default)]
@@ -83,22 +75,15 @@ impl Findings {
             1 => format!("1 {what}"),
             more => format!("{more} {what}s"),
         };
+        let verdict = if self.problems == 0 { "good" } else { "bad" };
         self.lines.push(format!(
-            "{what}: {}, {}",
+            "{verdict}: {what}: {}, {}",
             count(self.problems, "problem"),
             count(self.warnings, "warning")
         ));
         say(&self.lines);
         ExitCode::from(if self.problems == 0 { GOOD } else { BAD })
     }
-}
-
-fn problems_of(error: &ConfigError) -> Vec<String> {
-    error
-        .to_string()
-        .lines()
-        .map(|line| format!("problem: {line}"))
-        .collect()
 }
 
 fn check_rules(naming: &Plan, file: Option<&Config>, findings: &mut Findings) {

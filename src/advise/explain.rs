@@ -6,9 +6,11 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use toml::Spanned;
+
 use super::{BAD, GOOD, USAGE, say};
 use crate::cli::ExplainArgs;
-use crate::config::{Config, Plan};
+use crate::config::{File, Plan};
 use crate::daemon;
 use crate::files::{Escaped, Finder, Found, OpenError, RelPath, Wish};
 use crate::names::{Choice, Operation, Trace};
@@ -38,20 +40,17 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
     ExitCode::from(if served { GOOD } else { BAD })
 }
 
+/// The same layers as the server's: the file, the environment, the flags.
 fn plan(args: &ExplainArgs) -> Result<Plan, String> {
-    let root = args.root.as_deref();
-    let config = args.config.as_deref().map(Config::read).transpose();
-    let config = config.map_err(|error| error.to_string())?;
-    let mut plan = match (&config, root) {
-        (Some(config), root) => config.plan(root).map_err(|error| error.to_string())?,
-        (None, Some(root)) => Plan::plain(root),
-        (None, None) => {
-            return Err("no directory to look in: give --root DIR or --config FILE".into());
-        }
+    let root = args.root.as_ref();
+    let flags = File {
+        root: root.map(|root| Spanned::new(0..0, root.clone())),
+        map_file: args.map_file.clone(),
+        ..File::default()
     };
-    daemon::add_map(&mut plan, args.map_file.as_deref(), config.as_ref())
-        .map_err(|error| error.to_string())?;
-    Ok(plan)
+    let settings = daemon::settings(flags, args.config.as_deref());
+    let settings = settings.map_err(|error| error.to_string())?;
+    daemon::naming(&settings).map_err(|error| error.to_string())
 }
 
 fn request_line(args: &ExplainArgs, finder: &Finder) -> String {

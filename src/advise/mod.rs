@@ -1,10 +1,12 @@
-//! What the operator asks before clients do: `ringboot explain` and `ringboot check`.
+//! What the operator asks before clients do: `ringboot explain`, `ringboot check`, `ringboot config`.
 //! It never serves: what it opens it closes, and it changes nothing.
 
 mod check;
+mod config;
 mod explain;
 
 pub use check::check;
+pub use config::config;
 pub use explain::explain;
 
 use std::io::{self, Write};

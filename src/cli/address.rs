@@ -47,7 +47,7 @@ impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.ip {
             Some(ip) => SocketAddr::new(ip, self.port).fmt(f),
-            None => write!(f, "*:{}", self.port),
+            None => write!(f, ":{}", self.port),
         }
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         for (text, shown) in [
             ("fd00::1", "[fd00::1]:69"),
             ("10.0.0.1", "10.0.0.1:69"),
-            (":7", "*:7"),
+            (":7", ":7"),
         ] {
             assert_eq!(text.parse::<Listen>().unwrap().to_string(), shown);
         }

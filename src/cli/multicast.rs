@@ -12,7 +12,7 @@ use crate::limits::GATHER_SECS;
 /// Groups that one prefix offers at most: more than all shards together ever use.
 const GROUPS_MAX: u32 = 65_536;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct MulticastArgs {
     /// Let clients that ask for it share one stream of a file (RFC 2090), sent to group addresses of
     /// this prefix; once for IPv4 and once for IPv6

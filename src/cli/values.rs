@@ -44,6 +44,28 @@ impl fmt::Display for PortRange {
     }
 }
 
+/// A whole number from `LOW` to `HIGH`.
+pub(super) fn number<N: TryFrom<i64>, const LOW: i64, const HIGH: i64>(
+    text: &str,
+) -> Result<N, String> {
+    let within = text
+        .parse()
+        .ok()
+        .filter(|number| (LOW..=HIGH).contains(number));
+    within
+        .and_then(|number| N::try_from(number).ok())
+        .ok_or_else(|| format!("it is a number from {LOW} to {HIGH}"))
+}
+
+/// A switch with a value.
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err("it is true or false".to_owned()),
+    }
+}
+
 /// `blksize=1428`
 pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -55,6 +77,19 @@ pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
 /// A number of bytes: `1500`, or with K, M, G or T for powers of 1,024.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub u64);
+
+/// In the largest unit that says it exactly, as [`FromStr`] reads it.
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = [(40, "T"), (30, "G"), (20, "M"), (10, "K")]
+            .into_iter()
+            .find(|(shift, _)| self.0 > 0 && self.0.trailing_zeros() >= *shift);
+        match unit {
+            Some((shift, letter)) => write!(f, "{}{letter}", self.0 >> shift),
+            None => self.0.fmt(f),
+        }
+    }
+}
 
 impl FromStr for Size {
     type Err = String;
@@ -121,6 +156,7 @@ mod tests {
             ("2GiB", 2 << 30),
         ] {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+            assert_eq!(Size(bytes).to_string().parse(), Ok(Size(bytes)), "{text}");
         }
         for bad in ["", "0", "K", "-1", "1.5M", "1X", "1 M", "99999999T"] {
             assert!(bad.parse::<Size>().is_err(), "{bad}");

@@ -3,17 +3,14 @@
 
 use super::File;
 use super::file::LimitsTable;
-use crate::endpoint::{Access, Prefix, Rate};
+use crate::endpoint::{Access, Rate};
 use crate::limits::{ERRORS_BURST, ERRORS_PER_SECOND, REQUESTS_BURST, REQUESTS_PER_SECOND};
 
 impl File {
-    /// The limits that the file describes. Lists given as flags replace the file's.
+    /// The limits that the settings describe.
     #[must_use]
-    pub fn access(&self, allow: &[Prefix], deny: &[Prefix], single_port: bool) -> Access {
-        let chosen = |flags: &[Prefix], file: &[Prefix]| {
-            if flags.is_empty() { file } else { flags }.to_vec()
-        };
-        let allow = chosen(allow, &self.access.allow.0);
+    pub fn access(&self) -> Access {
+        let allow = self.access.allow.0.clone();
         let LimitsTable {
             requests_per_second,
             requests_burst,
@@ -25,9 +22,9 @@ impl File {
         Access {
             // In single-port mode who forges a request can forge its ACKs as well, except from
             // addresses that do not come from outside, which is what `allow` says.
-            proof_counts: !single_port || !allow.is_empty(),
+            proof_counts: !self.server().single_port || !allow.is_empty(),
             allow,
-            deny: chosen(deny, &self.access.deny.0),
+            deny: self.access.deny.0.clone(),
             requests: rate(
                 (requests_per_second, REQUESTS_PER_SECOND),
                 (requests_burst, REQUESTS_BURST),
@@ -45,30 +42,31 @@ impl File {
 /// Each pair is what was asked for and the default. A rate without its burst allows a second's worth
 /// at once.
 fn rate(per_second: (Option<u32>, u32), burst: (Option<u32>, u32)) -> Rate {
-    let untouched = per_second.0.is_none() && burst.0.is_none();
     let second = per_second.0.unwrap_or(per_second.1);
     let most = burst.0.or(per_second.0).unwrap_or(burst.1);
     Rate {
         per_second: second,
         burst: most,
-        spares_loopback: untouched,
+        // Whoever wants another limit than the usual one means it for everybody.
+        spares_loopback: (second, most) == (per_second.1, burst.1),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn defaults_spare_this_host_and_chosen_limits_do_not() {
         let file = File::default();
-        let access = file.access(&[], &[], false);
+        let access = file.access();
         assert!(access.requests.spares_loopback && access.errors.spares_loopback);
         assert_eq!(access.requests.per_second, REQUESTS_PER_SECOND);
         assert_eq!((access.per_client, access.total), (0, 0));
         let mut file = File::default();
         file.limits.errors_per_second = Some(7);
-        let access = file.access(&[], &[], false);
+        let access = file.access();
         let expected = Rate {
             per_second: 7,
             burst: 7,
@@ -80,10 +78,15 @@ mod tests {
 
     #[test]
     fn in_single_port_mode_an_ack_proves_only_who_is_allowed() {
-        let inside: Prefix = "10.0.0.0/8".parse().expect("a prefix");
-        let file = File::default();
-        assert!(file.access(&[], &[], false).proof_counts);
-        assert!(!file.access(&[], &[], true).proof_counts);
-        assert!(file.access(&[inside], &[], true).proof_counts);
+        let text = |single_port: &str| format!("version = 1\n{single_port}");
+        let proof = |text: String| {
+            let config = Config::parse("ringboot.toml".as_ref(), text).expect("a configuration");
+            config.file.access().proof_counts
+        };
+        assert!(proof(text("")));
+        assert!(!proof(text("single-port = true")));
+        assert!(proof(text(
+            "single-port = true\naccess.allow = '10.0.0.0/8'"
+        )));
     }
 }

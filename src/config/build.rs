@@ -11,8 +11,8 @@ use toml::Spanned;
 use super::file::{
     File, LeasesFormat, LeasesTable, OperationName, RootTable, RuleTable, TemplateTable, UniqueRoot,
 };
-use super::mistake::nearest;
 use super::{Config, Mistake};
+use crate::cli::nearest;
 use crate::hosts::{Format, Host, Hosts, Leases, Neighbours, valid_hostname};
 use crate::hpa::{HpaNames, MapSource, Paths};
 use crate::limits::{RULES_MAX, TEMPLATE_MAX};
@@ -129,14 +129,14 @@ impl Plan {
     }
 }
 
-pub(super) fn plan(config: &Config, root: Option<&Path>) -> Result<Plan, Vec<Mistake>> {
+pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Mistake>> {
     let mut builder = Builder {
         config,
         mistakes: Vec::new(),
         roots: BTreeMap::new(),
         templates: BTreeMap::new(),
     };
-    let roots = builder.roots(root);
+    let roots = builder.roots();
     builder.templates();
     let rules = builder.rules();
     let table = builder.hosts();
@@ -146,12 +146,8 @@ pub(super) fn plan(config: &Config, root: Option<&Path>) -> Result<Plan, Vec<Mis
             roots,
             rules,
             table,
-            leases: clients
-                .leases
-                .iter()
-                .map(|leases| builder.leases(leases))
-                .collect(),
-            neighbours: clients.neighbours,
+            leases: clients.leases.iter().map(leases).collect(),
+            neighbours: clients.neighbours.unwrap_or(true),
             hpa: None,
             public_only: false,
             chroot_links: false,
@@ -178,13 +174,7 @@ impl<'a> Builder<'a> {
         self.mistakes.push(mistake);
     }
 
-    /// Paths in the file begin where the file is.
-    fn path(&self, path: &Path) -> PathBuf {
-        let above = self.config.path.parent().unwrap_or(Path::new(""));
-        above.join(path)
-    }
-
-    fn roots(&mut self, given: Option<&Path>) -> Vec<RootPlan> {
+    fn roots(&mut self) -> Vec<RootPlan> {
         let file = self.file();
         let mut tables = vec![(DEFAULT, None)];
         for (name, table) in &file.roots {
@@ -199,7 +189,7 @@ impl<'a> Builder<'a> {
         let mut plans = Vec::new();
         for (place, (name, entry)) in tables.into_iter().enumerate() {
             let path = if place == 0 {
-                self.default_path(given, entry)
+                self.default_path(entry)
             } else {
                 entry.and_then(|(name, table)| self.own_path(name, table))
             };
@@ -215,7 +205,6 @@ impl<'a> Builder<'a> {
 
     fn default_path(
         &mut self,
-        given: Option<&Path>,
         entry: Option<(&'a Spanned<String>, &'a RootTable)>,
     ) -> Option<PathBuf> {
         let of_table = entry.and_then(|(_, table)| table.path.as_ref());
@@ -223,16 +212,13 @@ impl<'a> Builder<'a> {
         if let (Some(_), Some(path)) = (of_file, of_table) {
             self.blame(path, "the default root has its path from `root` already");
         }
-        match (given, of_file.or(of_table)) {
-            (Some(given), _) => Some(given.to_owned()),
-            (None, Some(path)) => Some(self.path(path.get_ref())),
-            (None, None) => {
-                let text = "no directory to serve: say `root = \"/srv/tftp\"` here, or --root DIR";
-                let mistake = self.config.mistake(0, text);
-                self.mistakes.push(mistake);
-                None
-            }
+        if let Some(path) = of_file.or(of_table) {
+            return Some(path.get_ref().clone());
         }
+        let text = "no directory to serve: say `root = \"/srv/tftp\"` here, or --root DIR";
+        let mistake = self.config.mistake(0, text);
+        self.mistakes.push(mistake);
+        None
     }
 
     fn own_path(&mut self, name: &Spanned<String>, table: &RootTable) -> Option<PathBuf> {
@@ -240,7 +226,7 @@ impl<'a> Builder<'a> {
             let text = format!("the root `{}` has no `path`", name.get_ref());
             self.blame(name, text);
         }
-        table.path.as_ref().map(|path| self.path(path.get_ref()))
+        table.path.as_ref().map(|path| path.get_ref().clone())
     }
 
     fn policy(&mut self, name: &str, table: Option<&RootTable>) -> RootPolicy {
@@ -300,15 +286,6 @@ impl<'a> Builder<'a> {
                 self.blame(name, text);
             }
         }
-    }
-
-    fn leases(&self, table: &LeasesTable) -> (PathBuf, Format) {
-        let format = match table.format {
-            LeasesFormat::Dnsmasq => Format::Dnsmasq,
-            LeasesFormat::Isc => Format::Isc,
-            LeasesFormat::Kea => Format::Kea,
-        };
-        (self.path(&table.file), format)
     }
 
     fn hosts(&mut self) -> Vec<Host> {
@@ -445,7 +422,7 @@ impl<'a> Builder<'a> {
             return self.text_at(content, content.get_ref(), pattern);
         }
         let file = table.file.as_ref()?;
-        match read_template(&self.path(file.get_ref())) {
+        match read_template(file.get_ref()) {
             Ok(content) => self.text_at(file, &content, pattern),
             Err(why) => {
                 self.blame(file, why);
@@ -482,6 +459,15 @@ impl<'a> Builder<'a> {
             }
         }
     }
+}
+
+fn leases(table: &LeasesTable) -> (PathBuf, Format) {
+    let format = match table.format {
+        LeasesFormat::Dnsmasq => Format::Dnsmasq,
+        LeasesFormat::Isc => Format::Isc,
+        LeasesFormat::Kea => Format::Kea,
+    };
+    (table.file.clone(), format)
 }
 
 fn option_tests(table: &RuleTable) -> Vec<OptionTest> {

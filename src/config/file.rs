@@ -3,25 +3,25 @@
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::Mistake;
 use super::value::{self, Deny, Many, Parsed, WantedOption};
-use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, PortRange, ZeroCopy};
+use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, ZeroCopy};
 use crate::endpoint::Prefix;
 use crate::names::{Mac, MacPrefix};
 
 /// The one version that there is.
 pub const VERSION: i64 = 1;
 
-/// A whole file. What is left out keeps its default.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// A whole file. What is left out keeps its default. The environment and the flags, which say the same
+/// in other words, are files as well: see [`lay`](super::lay).
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct File {
-    version: i64,
+    pub version: Option<i64>,
     /// The directory to serve; relative to the file's own.
     pub root: Option<Spanned<PathBuf>>,
     pub listen: Many<Listen>,
@@ -42,22 +42,23 @@ pub struct File {
     #[serde(deserialize_with = "value::bounded::<_, _, 0, 86_400>")]
     pub drain_timeout: Option<u64>,
     pub log: Option<LogFormat>,
+    pub log_level: Option<LogLevel>,
     pub admin: Option<Parsed<AdminAddr>>,
     /// Relative to the file's own directory.
     pub admin_token_file: Option<PathBuf>,
     /// tftp-hpa's rules for names, relative to the file's own directory.
     pub map_file: Option<PathBuf>,
-    pub roots: BTreeMap<Spanned<String>, RootTable>,
-    pub templates: BTreeMap<Spanned<String>, TemplateTable>,
-    pub rule: Vec<Spanned<RuleTable>>,
     pub access: AccessTable,
     pub limits: LimitsTable,
     pub clients: ClientsTable,
     pub host: Vec<Spanned<HostTable>>,
+    pub roots: BTreeMap<Spanned<String>, RootTable>,
+    pub rule: Vec<Spanned<RuleTable>>,
+    pub templates: BTreeMap<Spanned<String>, TemplateTable>,
 }
 
 /// `[access]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct AccessTable {
     pub allow: Many<Prefix>,
@@ -65,7 +66,7 @@ pub struct AccessTable {
 }
 
 /// `[limits]`. 0 is no limit; what is left out has a default that spares this host's own clients.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct LimitsTable {
     pub requests_per_second: Option<u32>,
@@ -77,30 +78,21 @@ pub struct LimitsTable {
 }
 
 /// `[clients]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ClientsTable {
-    pub neighbours: bool,
+    pub neighbours: Option<bool>,
     pub leases: Vec<LeasesTable>,
 }
 
-impl Default for ClientsTable {
-    fn default() -> Self {
-        Self {
-            neighbours: true,
-            leases: Vec::new(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LeasesTable {
     pub file: PathBuf,
     pub format: LeasesFormat,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeasesFormat {
     Dnsmasq,
@@ -109,7 +101,7 @@ pub enum LeasesFormat {
 }
 
 /// `[[host]]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct HostTable {
     pub ip: Option<IpAddr>,
@@ -118,18 +110,20 @@ pub struct HostTable {
 }
 
 /// `[roots.NAME]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct RootTable {
     pub path: Option<Spanned<PathBuf>>,
     pub unique_root: Option<UniqueRoot>,
+    #[serde(skip_serializing_if = "is_off")]
     pub ignore_case: bool,
+    #[serde(skip_serializing_if = "is_off")]
     pub lowercase: bool,
     pub backslashes: Option<bool>,
     pub fallback: Option<Spanned<String>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UniqueRoot {
     Ip,
@@ -137,7 +131,7 @@ pub enum UniqueRoot {
 }
 
 /// `[templates.NAME]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct TemplateTable {
     pub content: Option<Spanned<String>>,
@@ -145,54 +139,70 @@ pub struct TemplateTable {
 }
 
 /// `[[rule]]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct RuleTable {
     pub name: Option<String>,
     // Conditions.
     pub r#match: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Many::is_empty")]
     pub from: Many<Prefix>,
+    #[serde(skip_serializing_if = "Many::is_empty")]
     pub to: Many<Prefix>,
+    #[serde(skip_serializing_if = "Many::is_empty")]
     pub mac: Many<MacPrefix>,
     pub operation: Option<OperationName>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, WantedOption>,
     // Actions.
     pub rewrite: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "is_off")]
     pub repeat: bool,
     pub root: Option<Spanned<String>>,
     pub deny: Option<Spanned<Deny>>,
     pub r#try: Option<Spanned<Vec<Spanned<String>>>>,
     pub template: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "is_off")]
     pub stop: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationName {
     Read,
     Write,
 }
 
-pub(super) fn parse(text: &str) -> Result<File, Mistake> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: Option<Spanned<i64>>,
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_off(switch: &bool) -> bool {
+    !*switch
+}
+
+impl File {
+    /// Paths in a file begin where the file is.
+    pub(super) fn rebase(&mut self, above: &Path) {
+        let rebase = |path: &mut PathBuf| {
+            let whole = above.join(&*path);
+            // Without a current directory they stay relative to it.
+            *path = std::path::absolute(&whole).unwrap_or(whole);
+        };
+        let roots = self
+            .roots
+            .values_mut()
+            .filter_map(|root| root.path.as_mut());
+        let templates = self.templates.values_mut();
+        let templates = templates.filter_map(|template| template.file.as_mut());
+        let spanned = self.root.iter_mut().chain(roots).chain(templates);
+        spanned.for_each(|path| rebase(path.get_mut()));
+        let leases = self
+            .clients
+            .leases
+            .iter_mut()
+            .map(|leases| &mut leases.file);
+        let named = self.map_file.iter_mut().chain(&mut self.admin_token_file);
+        named.chain(leases).for_each(rebase);
     }
-    // First, so that a file for another version is not blamed for keys that this one lacks.
-    let version: Version = toml::from_str(text).map_err(|error| Mistake::of(text, &error))?;
-    match version.version {
-        None => {
-            let missing = format!("the file does not say `version = {VERSION}`");
-            return Err(Mistake::at(text, 0, missing));
-        }
-        Some(version) if *version.get_ref() != VERSION => {
-            let other = format!(
-                "this program reads version {VERSION} of the configuration, not {}",
-                version.get_ref()
-            );
-            return Err(Mistake::at(text, version.span().start, other));
-        }
-        Some(_) => {}
-    }
-    toml::from_str(text).map_err(|error| Mistake::of(text, &error))
 }

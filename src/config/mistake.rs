@@ -4,6 +4,8 @@
 use core::fmt;
 use core::ops::Range;
 
+use crate::cli::nearest;
+
 /// Something wrong at a place of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
@@ -63,20 +65,6 @@ fn with_nearest(message: &str) -> String {
     }
 }
 
-/// The known word that `wrong` was probably meant to be.
-pub(super) fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
-    let wrong = wrong.to_ascii_lowercase().replace('_', "-");
-    let score = |word: &&'a str| {
-        let close = strsim::jaro_winkler(&wrong, word);
-        (close > 0.75).then_some((close, *word))
-    };
-    let best = known
-        .iter()
-        .filter_map(score)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    best.map(|(_, word)| word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,14 +81,5 @@ mod tests {
         assert_eq!(place(6), (2, 1));
         assert_eq!(place(8), (2, 2));
         assert_eq!(place(1000), (3, 1));
-    }
-
-    #[test]
-    fn the_nearest_key_is_named_if_one_is_near() {
-        let known = ["listen", "root", "max-blksize", "max-windowsize"];
-        assert_eq!(nearest("lissten", &known), Some("listen"));
-        assert_eq!(nearest("max_blksize", &known), Some("max-blksize"));
-        assert_eq!(nearest("maxblocksize", &known), Some("max-blksize"));
-        assert_eq!(nearest("zzz", &known), None);
     }
 }

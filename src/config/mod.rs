@@ -4,8 +4,14 @@
 mod access;
 mod build;
 mod file;
+mod fixed;
+mod flags;
+mod lay;
 mod mistake;
+mod read;
 mod server;
+mod settings;
+mod show;
 mod value;
 
 use core::fmt;
@@ -17,6 +23,7 @@ pub use build::{Plan, RootPlan};
 pub use file::File;
 pub use mistake::Mistake;
 pub use server::Server;
+pub use settings::Settings;
 
 use crate::limits::CONFIG_MAX;
 
@@ -34,6 +41,8 @@ pub enum ConfigError {
     Unreadable(PathBuf, io::Error),
     /// Mistakes in the file, at least one.
     Mistakes(PathBuf, Vec<Mistake>),
+    /// Variables of the environment, at least one; and what is wrong beside them.
+    Environment(Vec<String>, Option<Box<Self>>),
 }
 
 impl fmt::Display for ConfigError {
@@ -52,6 +61,10 @@ impl fmt::Display for ConfigError {
                     write!(f, "{line_end}{}:{mistake}", path.display())?;
                 }
                 Ok(())
+            }
+            Self::Environment(mistakes, others) => {
+                f.write_str(&mistakes.join("\n"))?;
+                others.iter().try_for_each(|error| write!(f, "\n{error}"))
             }
         }
     }
@@ -82,19 +95,36 @@ impl Config {
     /// When it is not what a configuration looks like.
     pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
         let path = path.to_owned();
-        match file::parse(&text) {
-            Ok(file) => Ok(Self { path, file, text }),
-            Err(mistake) => Err(ConfigError::Mistakes(path, vec![mistake])),
+        match read::parse(&text) {
+            Ok(mut file) => {
+                file.rebase(path.parent().unwrap_or(Path::new("")));
+                Ok(Self { path, file, text })
+            }
+            Err(mistakes) => Err(ConfigError::Mistakes(path, mistakes)),
         }
     }
 
-    /// The naming policy that the file describes. `root`, from the command line, wins over the file's.
+    /// There is no file.
+    pub(super) fn none() -> Self {
+        Self {
+            path: PathBuf::new(),
+            file: File::default(),
+            text: String::new(),
+        }
+    }
+
+    /// Whether there is a file.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        !self.path.as_os_str().is_empty()
+    }
+
+    /// The naming policy that the settings describe.
     ///
     /// # Errors
-    /// Everything in it that contradicts itself.
-    pub fn plan(&self, root: Option<&Path>) -> Result<Plan, ConfigError> {
-        build::plan(self, root)
-            .map_err(|mistakes| ConfigError::Mistakes(self.path.clone(), mistakes))
+    /// Everything in them that contradicts itself.
+    pub fn plan(&self) -> Result<Plan, ConfigError> {
+        build::plan(self).map_err(|mistakes| ConfigError::Mistakes(self.path.clone(), mistakes))
     }
 
     /// Where the rule stands, as messages begin: `FILE:LINE:COLUMN: `.

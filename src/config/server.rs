@@ -1,11 +1,12 @@
 //! The settings of the server itself, with their defaults.
-//! It never sees the flags, which win.
+//! It never knows who asked for them: the file, the environment or a flag.
 
 use super::File;
-use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, PortRange, ZeroCopy};
+use super::file::{ClientsTable, LimitsTable, VERSION};
+use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, ZeroCopy};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, DRAIN_SECS, FRAME_MEMORY_MIB};
 
-/// What the file says about the server, or the default where it says nothing.
+/// What the settings say about the server, or the default where they say nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Empty: port 69 on every address.
@@ -24,6 +25,7 @@ pub struct Server {
     /// In seconds.
     pub drain_timeout: u64,
     pub log: LogFormat,
+    pub log_level: LogLevel,
     /// `None`: there is no admin port.
     pub admin: Option<AdminAddr>,
 }
@@ -43,7 +45,39 @@ impl File {
             frame_memory: self.frame_memory.unwrap_or(FRAME_MEMORY_MIB),
             drain_timeout: self.drain_timeout.unwrap_or(DRAIN_SECS),
             log: self.log.unwrap_or(LogFormat::Auto),
+            log_level: self.log_level.unwrap_or(LogLevel::Info),
             admin: self.admin.as_ref().map(|addr| addr.0),
+        }
+    }
+
+    /// The same settings with every default written out that can be.
+    #[must_use]
+    pub fn filled(&self) -> Self {
+        let server = self.server();
+        let access = self.access();
+        Self {
+            version: Some(VERSION),
+            io: Some(server.io),
+            zero_copy: Some(server.zero_copy),
+            single_port: Some(server.single_port),
+            max_windowsize: Some(server.max_windowsize),
+            frame_memory: Some(server.frame_memory),
+            drain_timeout: Some(server.drain_timeout),
+            log: Some(server.log),
+            log_level: Some(server.log_level),
+            limits: LimitsTable {
+                requests_per_second: Some(access.requests.per_second),
+                requests_burst: Some(access.requests.burst),
+                errors_per_second: Some(access.errors.per_second),
+                errors_burst: Some(access.errors.burst),
+                transfers_per_client: Some(access.per_client),
+                transfers: Some(access.total),
+            },
+            clients: ClientsTable {
+                neighbours: Some(self.clients.neighbours.unwrap_or(true)),
+                leases: self.clients.leases.clone(),
+            },
+            ..self.clone()
         }
     }
 }

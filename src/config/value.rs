@@ -7,7 +7,8 @@ use core::str::FromStr;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::names::rules::Wanted;
 
@@ -36,6 +37,12 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
     }
 }
 
+impl<T: Display> Serialize for Parsed<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
 /// One text or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Many<T>(pub Vec<T>);
@@ -43,6 +50,18 @@ pub struct Many<T>(pub Vec<T>);
 impl<T> Default for Many<T> {
     fn default() -> Self {
         Self(Vec::new())
+    }
+}
+
+impl<T> Many<T> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T: Display> Serialize for Many<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(ToString::to_string))
     }
 }
 
@@ -136,6 +155,16 @@ impl<'de> Deserialize<'de> for WantedOption {
     }
 }
 
+impl Serialize for WantedOption {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Wanted::Present => to.serialize_bool(true),
+            Wanted::Absent => to.serialize_bool(false),
+            Wanted::Value(value) => to.collect_str(value),
+        }
+    }
+}
+
 /// `true`, a text for the client, or a code and a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deny {
@@ -197,5 +226,16 @@ impl<'de> Deserialize<'de> for Deny {
         }
 
         from.deserialize_any(Any)
+    }
+}
+
+impl Serialize for Deny {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut table = to.serialize_map(None)?;
+        table.serialize_entry("code", &self.code)?;
+        if let Some(text) = &self.text {
+            table.serialize_entry("text", text)?;
+        }
+        table.end()
     }
 }

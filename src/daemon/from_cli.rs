@@ -1,20 +1,22 @@
-//! The command line's words and the configuration file's as the daemon's options: flags win.
-//! It never checks a value: the command line and the file did.
+//! What is set, in the words of the configuration, as the daemon's options.
+//! It never checks a value: whoever read it did.
 
 use core::net::SocketAddr;
+use std::env;
 use std::path::Path;
 
 use super::Options;
 use crate::cli::{
-    self, AdminArgs, IoBackend, Listen as Asked, LogFormat, MulticastArgs, ServeArgs, UploadArgs,
-    UploadPolicy,
+    self, Environment, IoBackend, Listen as Asked, LogFormat, LogLevel, MulticastArgs, ServeArgs,
+    UploadArgs, UploadPolicy,
 };
-use crate::config::{Config, ConfigError, File, Plan as Naming};
+use crate::config::{ConfigError, File, Plan as Naming, Server, Settings};
 use crate::endpoint::{GroupRange, Policy};
 use crate::files::upload::{self, Replace};
 use crate::hpa::{MapError, MapSource};
 use crate::observe::admin::{self, AdminError};
-use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
+use crate::observe::log::Level;
+use crate::shard::{self, IoChoice, Listen, Plan, ZeroCopy};
 use crate::transfer::Nanos;
 
 /// Why `serve` does not know what to do.
@@ -23,7 +25,7 @@ pub enum Unclear {
     Config(ConfigError),
     Map(MapError),
     Admin(AdminError),
-    /// Neither the command line nor a file names a directory.
+    /// Nobody names a directory.
     NoRoot,
 }
 
@@ -33,106 +35,130 @@ impl core::fmt::Display for Unclear {
             Self::Config(error) => error.fmt(f),
             Self::Map(error) => error.fmt(f),
             Self::Admin(error) => error.fmt(f),
-            Self::NoRoot => f.write_str("no directory to serve: give --root DIR or --config FILE"),
+            Self::NoRoot => f.write_str(
+                "no directory to serve: give --root DIR, RINGBOOT_ROOT or --config FILE",
+            ),
         }
     }
 }
 
 impl core::error::Error for Unclear {}
 
-/// What the command line and the file together ask for.
+/// What the settings ask for.
 #[derive(Debug)]
 pub struct Asking {
     pub options: Options,
     pub log: LogFormat,
+    pub level: Level,
+    pub settings: Settings,
 }
 
 impl Asking {
-    /// Reads the configuration file, if one is named.
+    /// Reads the environment, and the configuration file if one is named.
     ///
     /// # Errors
-    /// When the file has mistakes, or nobody names a directory to serve.
+    /// When there are mistakes, or nobody names a directory to serve.
     pub fn new(args: &ServeArgs) -> Result<Self, Unclear> {
-        let config = args.config.as_deref().map(Config::read).transpose();
-        let config = config.map_err(Unclear::Config)?;
-        let mut naming = match (&config, args.root()) {
-            (Some(config), root) => config.plan(root).map_err(Unclear::Config)?,
-            (None, Some(root)) => Naming::plain(root),
-            (None, None) => return Err(Unclear::NoRoot),
-        };
-        add_map(&mut naming, args.map_file.as_deref(), config.as_ref()).map_err(Unclear::Map)?;
-        let admin = admin(&args.admin, config.as_ref()).map_err(Unclear::Admin)?;
-        let file = config.map(|config| config.file).unwrap_or_default();
-        let log = args.log.unwrap_or(file.server().log);
+        let settings = settings(args.into(), args.config.as_deref()).map_err(Unclear::Config)?;
+        Self::of(args, settings)
+    }
+
+    /// Reads everything again for a server that runs by other settings: what needs a restart stays
+    /// as it is there, and is named.
+    ///
+    /// # Errors
+    /// As [`Asking::new`].
+    pub fn again(args: &ServeArgs, running: &File) -> Result<(Self, Vec<&'static str>), Unclear> {
+        let settings = settings(args.into(), args.config.as_deref());
+        let mut settings = settings.map_err(Unclear::Config)?;
+        let kept = settings.config.file.keep_fixed(running);
+        Ok((Self::of(args, settings)?, kept))
+    }
+
+    fn of(args: &ServeArgs, settings: Settings) -> Result<Self, Unclear> {
+        let naming = naming(&settings)?;
+        let file = &settings.config.file;
+        let Server { log, log_level, .. } = file.server();
+        let admin = admin(file).map_err(Unclear::Admin)?;
         let options = Options {
             admin,
-            ..options(args, &file, naming)
+            ..options(args, file, naming)
         };
-        Ok(Self { options, log })
+        Ok(Self {
+            options,
+            log,
+            level: match log_level {
+                LogLevel::Error => Level::ERROR,
+                LogLevel::Warn => Level::WARN,
+                LogLevel::Info => Level::INFO,
+                LogLevel::Debug => Level::DEBUG,
+            },
+            settings,
+        })
     }
 }
 
-/// Reads the map file, if the command line or the configuration names one.
+/// The flags over the environment over the file.
 ///
 /// # Errors
-/// When it cannot be read or a line of it is faulty.
-pub fn add_map(
-    naming: &mut Naming,
-    given: Option<&Path>,
-    config: Option<&Config>,
-) -> Result<(), MapError> {
-    let of_file = || {
-        let config = config?;
-        let above = config.path.parent().unwrap_or(Path::new(""));
-        Some(above.join(config.file.map_file.as_deref()?))
-    };
-    if let Some(path) = given.map(Path::to_owned).or_else(of_file) {
-        naming.rewrite_by(MapSource::open(&path, None)?);
+/// Every mistake in the file's form and in the environment.
+pub fn settings(flags: File, config: Option<&Path>) -> Result<Settings, ConfigError> {
+    Settings::read(flags, config, Environment::read(env::vars_os()))
+}
+
+/// The naming policy of the settings, with the map file that they name.
+///
+/// # Errors
+/// When they contradict themselves, or name no directory.
+pub fn naming(settings: &Settings) -> Result<Naming, Unclear> {
+    let config = &settings.config;
+    let file = &config.file;
+    let default = file
+        .roots
+        .iter()
+        .find(|(name, _)| name.get_ref() == "default");
+    let named = file.root.is_some() || default.is_some_and(|(_, table)| table.path.is_some());
+    if !config.is_file() && !named {
+        return Err(Unclear::NoRoot);
     }
-    Ok(())
+    let mut naming = config.plan().map_err(Unclear::Config)?;
+    if let Some(path) = &file.map_file {
+        naming.rewrite_by(MapSource::open(path, None).map_err(Unclear::Map)?);
+    }
+    Ok(naming)
 }
 
 fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
-    let of_file = file.server();
-    let listen_on = if args.listen.is_empty() {
-        &of_file.listen
-    } else {
-        &args.listen
-    };
-    // The two exclude each other, so a flag for one silences the file about the other.
-    let of_file_ports = of_file.data_ports.filter(|_| !args.single_port);
-    let data_ports = args.data_ports.or(of_file_ports);
-    let single_port = args.single_port || (of_file.single_port && data_ports.is_none());
-    let drain_timeout = args.drain_timeout.map(Nanos::from);
+    let server = file.server();
     Options {
         naming,
-        access: file.access(&args.allow, &args.deny, single_port),
-        listen: listen(listen_on),
-        shards: args.shards.or(of_file.shards),
-        io: match args.io.unwrap_or(of_file.io) {
+        access: file.access(),
+        listen: listen(&server.listen),
+        shards: server.shards,
+        io: match server.io {
             IoBackend::Auto => IoChoice::Auto,
             IoBackend::Uring => IoChoice::Uring,
             IoBackend::Epoll => IoChoice::Epoll,
         },
-        zero_copy: match args.zero_copy.unwrap_or(of_file.zero_copy) {
+        zero_copy: match server.zero_copy {
             cli::ZeroCopy::Auto => ZeroCopy::Auto,
             cli::ZeroCopy::Off => ZeroCopy::Off,
         },
-        single_port,
-        data_ports: data_ports.map(|range| range.ports().into_inner()),
-        frame_memory: args.frame_memory.unwrap_or(of_file.frame_memory) << 20,
+        single_port: server.single_port,
+        data_ports: server.data_ports.map(|range| range.ports().into_inner()),
+        frame_memory: server.frame_memory << 20,
         upload: upload(&args.upload),
         multicast_hops: args.multicast.multicast_hops,
         admin: None,
-        settings: Settings {
+        settings: shard::Settings {
             policy: Policy {
-                max_windowsize: args.max_windowsize.unwrap_or(of_file.max_windowsize),
+                max_windowsize: server.max_windowsize,
                 groups: groups(&args.multicast),
                 uploads: args.upload.dir.is_some(),
                 ..Policy::default()
             },
-            max_blksize: args.max_blksize.or(of_file.max_blksize),
-            drain_timeout: drain_timeout.unwrap_or(Nanos::from_secs(of_file.drain_timeout)),
+            max_blksize: server.max_blksize,
+            drain_timeout: Nanos::from_secs(server.drain_timeout),
             shard: 0,
             shards: 1,
         },
@@ -140,18 +166,11 @@ fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
 }
 
 /// Where the admin port is to be, if there is to be one.
-fn admin(args: &AdminArgs, config: Option<&Config>) -> Result<Option<admin::Plan>, AdminError> {
-    let of_file = || config?.file.server().admin;
-    let Some(addr) = args.admin.or_else(of_file) else {
+fn admin(file: &File) -> Result<Option<admin::Plan>, AdminError> {
+    let Some(addr) = file.server().admin else {
         return Ok(None);
     };
-    let token_of_file = || {
-        let config = config?;
-        let above = config.path.parent().unwrap_or(Path::new(""));
-        Some(above.join(config.file.admin_token_file.as_deref()?))
-    };
-    let token_file = args.admin_token_file.clone().or_else(token_of_file);
-    admin::Plan::new(addr.0, token_file).map(Some)
+    admin::Plan::new(addr.0, file.admin_token_file.clone()).map(Some)
 }
 
 fn groups(args: &MulticastArgs) -> Option<GroupRange> {
@@ -224,7 +243,7 @@ mod tests {
 
     #[test]
     fn serve_alone_has_the_promised_defaults() {
-        let Asking { options, log } = asking(&["/srv"]).expect("options");
+        let Asking { options, log, .. } = asking(&["/srv"]).expect("options");
         assert_eq!(options.listen.len(), Plan::default_listen().len());
         assert!(options.shards.is_none() && !options.single_port && options.data_ports.is_none());
         assert_eq!((options.io, log), (IoChoice::Auto, LogFormat::Auto));

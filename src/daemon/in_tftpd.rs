@@ -20,7 +20,7 @@ use crate::endpoint::Policy;
 use crate::hpa::{HpaNames, MapError, MapSource, Paths};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, DRAIN_SECS, FRAME_MEMORY_MIB};
 use crate::names::RootPolicy;
-use crate::observe::log;
+use crate::observe::log::{self, Level};
 use crate::shard::{IoChoice, Listen, Plan, Settings, ZeroCopy};
 use crate::transfer::Nanos;
 
@@ -73,7 +73,7 @@ pub fn run(args: &InTftpdArgs) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let result = prepare(args).and_then(|(options, start)| {
-        log::init(log::Format::Auto);
+        log::init(log::Format::Auto, Level::INFO);
         serve_from(&options, start).map_err(|error| match error {
             ServeError::Root(error) => Refused::Input(error.to_string()),
             error => Refused::System(error.to_string()),
@@ -176,7 +176,7 @@ fn options(args: &InTftpdArgs, naming: Naming, listen: Vec<Listen>) -> Options {
         upload: None,
         frame_memory: FRAME_MEMORY_MIB << 20,
         // The usual bounds: a drop-in must not be an amplifier.
-        access: File::default().access(&[], &[], false),
+        access: File::default().access(),
         settings: Settings {
             policy: Policy {
                 max_windowsize: args.windowsize.unwrap_or(DEFAULT_MAX_WINDOWSIZE),
@@ -248,6 +248,7 @@ impl Source {
                     user.become_it()
                 })),
                 idle: Some(Duration::from_secs(args.timeout.into())),
+                reread: None,
                 hangup_ends: true,
             },
         }

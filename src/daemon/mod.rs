@@ -7,6 +7,7 @@ mod descriptors;
 mod from_cli;
 mod in_tftpd;
 mod inherited;
+mod reload;
 mod sight;
 mod signals;
 mod start;
@@ -16,19 +17,21 @@ mod user;
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::hash::RandomState;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-pub use from_cli::{Asking, Unclear, add_map};
+pub use from_cli::{Asking, Unclear, naming, settings};
 pub use in_tftpd::run as in_tftpd;
 pub use start::Start;
 
+use crate::cli::ServeArgs;
 use crate::clock;
 use crate::config::Plan as Naming;
-use crate::endpoint::Access;
+use crate::endpoint::{Access, Guard};
 use crate::files::upload::{self, StartError};
 use crate::files::{Finder, Root, RootError};
 use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
@@ -38,6 +41,7 @@ use crate::shard::{
     bind,
 };
 use crate::transfer::{MAX_BLKSIZE, Nanos};
+use reload::{Reloader, Reread};
 use threads::{Crew, Started};
 
 /// What `ringboot serve` was asked to do.
@@ -101,16 +105,23 @@ pub(crate) enum News {
     Signal(signals::Request),
     /// SIGHUP: the terminal is gone, or an operator who is used to it wants a reload.
     Hangup,
+    /// What became of reading the settings again.
+    Reread(Reread),
     /// A shard ended; with an error, the server ends too.
     ShardEnded(io::Result<()>),
 }
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM or SIGINT, then drains. SIGHUP reads again what the flags name.
 ///
 /// # Errors
 /// When the server cannot start, or a shard's kernel interface stops working.
-pub fn serve(options: &Options) -> Result<(), ServeError> {
-    serve_from(options, Start::default())
+pub fn serve(args: &ServeArgs, asking: &Asking) -> Result<(), ServeError> {
+    let file = asking.settings.config.file.clone();
+    let start = Start {
+        reread: Some(Box::new((args.clone(), file))),
+        ..Start::default()
+    };
+    serve_from(&asking.options, start)
 }
 
 /// The same, from another start.
@@ -145,18 +156,26 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
         settle().map_err(|error| ServeError::System("settle", error))?;
     }
     let orders = Orders::default();
+    let guard = Guard::new(&options.access, RandomState::new());
+    let terms = Arc::new(reload::terms(options, finder, Arc::new(guard)));
     let (news, inbox) = unbounded();
     // From here on a signal is an order, not the end.
     signals::watch(news.clone()).map_err(|error| ServeError::System("watch signals", error))?;
-    let mut crew = Crew::start(options, finder, sockets, &cores, &orders, &news)?;
+    let mut crew = Crew::start(options, &terms, sockets, &cores, &orders, &news)?;
     if let Some(admin) = admin {
         sight::start(admin, &mut crew, &options.naming)?;
     }
     announce(&listening, &crew.started);
 
+    let reloader = start.reread.map(|reread| {
+        let (args, file) = *reread;
+        Reloader::new(args, file, terms, Arc::clone(&crew.reloads))
+    });
     let mut watch = Watch {
         naming: &options.naming,
         crew: &crew,
+        news,
+        reloader,
         orders: &orders,
         idle: start.idle.map(Idle::new),
         hangup_ends: start.hangup_ends,
@@ -261,6 +280,9 @@ fn warn_of_small_buffers(sockets: &[Sockets]) {
 struct Watch<'a> {
     naming: &'a Naming,
     crew: &'a Crew,
+    news: Sender<News>,
+    /// None: only a map file can be read again.
+    reloader: Option<Reloader>,
     orders: &'a Orders,
     idle: Option<Idle>,
     hangup_ends: bool,
@@ -275,7 +297,8 @@ impl Watch<'_> {
             match news {
                 News::Signal(request) => self.end(&request.to_string()),
                 News::Hangup if self.hangup_ends => self.end("SIGHUP"),
-                News::Hangup => self.crew.log.notice(&self.reload()),
+                News::Hangup => self.reload(),
+                News::Reread(reread) => self.reloaded(reread),
                 News::ShardEnded(Ok(())) => shards -= 1,
                 News::ShardEnded(Err(error)) => {
                     return Err(ServeError::System("go on serving", error));
@@ -288,20 +311,35 @@ impl Watch<'_> {
     /// The next news; meanwhile looks whether anybody still asks for anything.
     fn next(&mut self, inbox: &Receiver<News>) -> Option<News> {
         loop {
-            let Some(idle) = &mut self.idle else {
+            let Some(tick) = self.tick() else {
                 return inbox.recv().ok();
             };
-            match inbox.recv_timeout(idle.tick) {
+            match inbox.recv_timeout(tick) {
                 Ok(news) => return Some(news),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => {
-                    if idle.is_over(self.crew.requests(), clock::now()) {
-                        let seconds = idle.limit.to_duration().as_secs();
-                        self.idle = None;
-                        self.end(&format!("no request for {seconds} s"));
-                    }
-                }
+                Err(RecvTimeoutError::Timeout) => self.look_around(),
             }
+        }
+    }
+
+    /// How soon to look, where there is something to look after.
+    fn tick(&self) -> Option<Duration> {
+        let reloader = self.reloader.as_ref();
+        let tidies = reloader.is_some_and(Reloader::has_retired);
+        let idle = self.idle.as_ref().map(|idle| idle.tick);
+        idle.or(tidies.then_some(Duration::from_secs(1)))
+    }
+
+    fn look_around(&mut self) {
+        if let Some(reloader) = &mut self.reloader {
+            reloader.tidy();
+        }
+        if let Some(idle) = &mut self.idle
+            && idle.is_over(self.crew.requests(), clock::now())
+        {
+            let seconds = idle.limit.to_duration().as_secs();
+            self.idle = None;
+            self.end(&format!("no request for {seconds} s"));
         }
     }
 
@@ -314,7 +352,22 @@ impl Watch<'_> {
     }
 
     /// Reads again what can be read again; files that are served are noticed by themselves.
-    fn reload(&self) -> String {
+    fn reload(&mut self) {
+        let log = &self.crew.log;
+        match &mut self.reloader {
+            Some(reloader) => reloader.begin(&self.news, log),
+            None => log.notice(&self.reload_map()),
+        }
+    }
+
+    fn reloaded(&mut self, reread: Reread) {
+        if let Some(reloader) = &mut self.reloader {
+            let (shards, log) = (&self.crew.addresses, &self.crew.log);
+            reloader.finish(reread, shards, log, &self.news);
+        }
+    }
+
+    fn reload_map(&self) -> String {
         let map = self.naming.hpa.as_ref().and_then(|hpa| hpa.map.as_ref());
         let Some(map) = map else {
             return NOTHING_TO_RELOAD.to_owned();

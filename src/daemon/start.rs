@@ -6,6 +6,9 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::OwnedFd;
 
+use crate::cli::ServeArgs;
+use crate::config::File;
+
 /// How a server comes to life. The default is that of `ringboot serve`.
 #[derive(Default)]
 pub struct Start {
@@ -16,6 +19,8 @@ pub struct Start {
     pub settle: Option<Box<dyn FnOnce() -> io::Result<()>>>,
     /// Ends when no request has come for so long.
     pub idle: Option<Duration>,
+    /// What SIGHUP reads again: the flags, with all that they name.
+    pub reread: Option<Box<(ServeArgs, File)>>,
     /// SIGHUP ends, so that inetd starts anew.
     pub hangup_ends: bool,
 }

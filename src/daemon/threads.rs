@@ -16,15 +16,15 @@ use crate::files::upload::Uploads;
 use crate::files::{Deliver, Finder, Loader};
 use crate::limits::{LOG_LAST_WORDS, UPLOAD_MEMORY};
 use crate::observe::health::Health;
+use crate::observe::lines;
 use crate::observe::live::{self, Eye, Lens};
-use crate::observe::log;
 use crate::observe::metrics::BackendInfo;
 use crate::observe::record::{Record, RecordSender, record_queue};
 use crate::observe::reloads::Reloads;
 use crate::observe::stats::Stats;
 use crate::shard::{
     Address, Intake, Interleave, IoChoice, Mailbox, Orders, Outbox, Outside, Settings, Sockets,
-    Worker, ZeroCopy, mailbox, open,
+    Terms, Worker, ZeroCopy, mailbox, open,
 };
 
 /// What came up, for the ready line.
@@ -71,7 +71,7 @@ impl Crew {
     /// Starts everything and returns once every shard can serve.
     pub fn start(
         options: &Options,
-        finder: Finder,
+        terms: &Terms,
         sockets: Vec<Sockets>,
         cores: &[usize],
         orders: &Orders,
@@ -87,7 +87,7 @@ impl Crew {
         };
         let (log_running, log_ended) = bounded(0);
         spawn("ringboot-log", move || {
-            log::write_records(&log_queue);
+            lines::write_records(&log_queue);
             drop::<Sender<()>>(log_running);
         })?;
         let mut addresses = Vec::new();
@@ -100,12 +100,11 @@ impl Crew {
         }
         let deliveries = deliveries(&addresses);
         let uploads = uploads(options, &addresses)?;
-        let loader = Loader::start(finder, deliveries, options.frame_memory)
+        let loader = Loader::start(deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
         let requests = loader.requests();
         let loader = Arc::new(loader);
 
-        let guard = Arc::new(Guard::new(&options.access, RandomState::new()));
         let count = sockets.len();
         let stats: Vec<Arc<Stats>> = sockets.iter().map(|_| Arc::default()).collect();
         let (ready, readiness) = bounded(count);
@@ -128,7 +127,8 @@ impl Crew {
                 loader: Arc::clone(&loader),
                 uploads: uploads.clone(),
                 records: records.clone(),
-                guard: Arc::clone(&guard),
+                finder: Arc::clone(&terms.finder),
+                guard: Arc::clone(&terms.guard),
                 stats: stats.get(shard).cloned().unwrap_or_default(),
                 lens,
             };
@@ -239,6 +239,7 @@ struct Berth {
     loader: Arc<Loader>,
     uploads: Option<Arc<Uploads>>,
     records: RecordSender,
+    finder: Arc<Finder>,
     guard: Arc<Guard<RandomState>>,
     stats: Arc<Stats>,
     lens: Lens,
@@ -271,6 +272,7 @@ impl Berth {
                 shard: self.settings.shard,
                 outbox: Outbox::default(),
                 loader: self.loader,
+                finder: self.finder,
                 intake: self.uploads.map_or_else(Intake::closed, |uploads| {
                     let memory = UPLOAD_MEMORY / self.settings.shards.max(1);
                     Intake::new(uploads, self.settings.shard, memory)

@@ -2,6 +2,7 @@
 //! It never grows: tables of fixed size, in which networks and clients that collide share a place.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
 use core::net::IpAddr;
@@ -57,34 +58,76 @@ pub struct Guard<S> {
     hasher: S,
     allow: PrefixSet,
     deny: PrefixSet,
-    requests: Buckets,
-    errors: Buckets,
+    requests: Arc<Buckets>,
+    errors: Arc<Buckets>,
     per_client: u32,
     total: u32,
     proof_counts: bool,
-    /// Transfers by client; empty without a cap.
+    /// None: there will never be a cap.
+    counts: Option<Arc<Counts>>,
+}
+
+/// Transfers under way. They are counted without a cap as well: there may be one later.
+#[derive(Debug)]
+struct Counts {
     clients: Box<[AtomicU32]>,
     active: AtomicU32,
 }
 
 impl<S: BuildHasher> Guard<S> {
     pub fn new(access: &Access, hasher: S) -> Self {
-        let counts = if access.per_client > 0 {
-            CLIENT_COUNTS
-        } else {
-            0
+        let counts = Counts {
+            clients: (0..CLIENT_COUNTS).map(|_| AtomicU32::new(0)).collect(),
+            active: AtomicU32::new(0),
         };
+        let requests = Arc::new(Buckets::new(access.requests));
+        let errors = Arc::new(Buckets::new(access.errors));
+        Self::with(access, hasher, (requests, errors), Some(Arc::new(counts)))
+    }
+
+    /// Limits nothing, and counts nothing.
+    pub fn open(hasher: S) -> Self {
+        let access = Access::default();
+        let buckets = || Arc::new(Buckets::new(Rate::default()));
+        Self::with(&access, hasher, (buckets(), buckets()), None)
+    }
+
+    /// Other limits for the same clients: transfers under way count on, and so does what networks
+    /// have asked under a limit that stays.
+    #[must_use]
+    pub fn renewed(&self, access: &Access) -> Self
+    where
+        S: Clone,
+    {
+        let renewed = |buckets: &Arc<Buckets>, rate| {
+            if buckets.rate == rate {
+                Arc::clone(buckets)
+            } else {
+                Arc::new(Buckets::new(rate))
+            }
+        };
+        let requests = renewed(&self.requests, access.requests);
+        let errors = renewed(&self.errors, access.errors);
+        let counts = self.counts.clone();
+        Self::with(access, self.hasher.clone(), (requests, errors), counts)
+    }
+
+    fn with(
+        access: &Access,
+        hasher: S,
+        (requests, errors): (Arc<Buckets>, Arc<Buckets>),
+        counts: Option<Arc<Counts>>,
+    ) -> Self {
         Self {
             hasher,
             allow: PrefixSet::new(&access.allow),
             deny: PrefixSet::new(&access.deny),
-            requests: Buckets::new(access.requests),
-            errors: Buckets::new(access.errors),
+            requests,
+            errors,
             per_client: access.per_client,
             total: access.total,
             proof_counts: access.proof_counts,
-            clients: (0..counts).map(|_| AtomicU32::new(0)).collect(),
-            active: AtomicU32::new(0),
+            counts,
         }
     }
 
@@ -110,7 +153,7 @@ impl<S: BuildHasher> Guard<S> {
         self.errors.take(client, now, &self.hasher)
     }
 
-    /// Whether transfers are counted at all.
+    /// Whether anybody may have to wait.
     pub const fn has_caps(&self) -> bool {
         self.per_client > 0 || self.total > 0
     }
@@ -120,41 +163,31 @@ impl<S: BuildHasher> Guard<S> {
     /// # Errors
     /// When the client, or the server, has as many as it may.
     pub fn enter(&self, client: IpAddr) -> Result<(), Full> {
-        if !self.has_caps() {
+        let Some((active, of_client)) = self.counts(client) else {
             return Ok(());
-        }
+        };
         let below =
             |cap: u32| move |count: u32| (cap == 0 || count < cap).then(|| count.saturating_add(1));
-        if let Some(count) = self.count(client) {
-            let taken = count.fetch_update(Relaxed, Relaxed, below(self.per_client));
-            taken.map_err(|_| Full::Client)?;
-        }
-        if self
-            .active
-            .fetch_update(Relaxed, Relaxed, below(self.total))
-            .is_err()
-        {
-            self.leave_client(client);
+        let take = |count: &AtomicU32, cap| count.fetch_update(Relaxed, Relaxed, below(cap));
+        take(of_client, self.per_client).map_err(|_| Full::Client)?;
+        if take(active, self.total).is_err() {
+            decrement(of_client);
             return Err(Full::Server);
         }
         Ok(())
     }
 
     pub fn leave(&self, client: IpAddr) {
-        if self.has_caps() {
-            self.leave_client(client);
-            decrement(&self.active);
+        if let Some((active, of_client)) = self.counts(client) {
+            decrement(of_client);
+            decrement(active);
         }
     }
 
-    fn leave_client(&self, client: IpAddr) {
-        if let Some(count) = self.count(client) {
-            decrement(count);
-        }
-    }
-
-    fn count(&self, client: IpAddr) -> Option<&AtomicU32> {
-        place(&self.clients, self.hasher.hash_one(client))
+    /// The count of all transfers and that of a client's.
+    fn counts(&self, client: IpAddr) -> Option<(&AtomicU32, &AtomicU32)> {
+        let Counts { clients, active } = self.counts.as_deref()?;
+        Some((active, place(clients, self.hasher.hash_one(client))?))
     }
 }
 
@@ -166,13 +199,13 @@ fn decrement(count: &AtomicU32) {
 /// One token bucket for each network, as the time at which it will be full again (GCRA).
 #[derive(Debug)]
 struct Buckets {
+    rate: Rate,
     /// Empty without a limit.
     full_at: Box<[AtomicU64]>,
     /// Between two events, in the long run.
     interval: u64,
     /// As far ahead as a burst may push the time.
     most: u64,
-    spares_loopback: bool,
 }
 
 impl Buckets {
@@ -187,7 +220,7 @@ impl Buckets {
             full_at: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
             interval,
             most: interval * u64::from(rate.burst.max(1)),
-            spares_loopback: rate.spares_loopback,
+            rate,
         }
     }
 
@@ -210,7 +243,7 @@ impl Buckets {
     }
 
     fn bucket<S: BuildHasher>(&self, client: IpAddr, hasher: &S) -> Option<&AtomicU64> {
-        if self.full_at.is_empty() || (self.spares_loopback && client.is_loopback()) {
+        if self.full_at.is_empty() || (self.rate.spares_loopback && client.is_loopback()) {
             return None;
         }
         let network = match client {
@@ -363,5 +396,39 @@ mod tests {
         guard.leave(other);
         guard.leave(other);
         assert_eq!(guard.enter(third), Ok(()));
+    }
+
+    #[test]
+    fn other_limits_count_what_is_under_way() {
+        let (one, other) = (ip("192.0.2.1"), ip("192.0.2.2"));
+        let now = Nanos::from_secs(1000);
+        let without = guard(Access {
+            requests: rate(1, 2),
+            ..Access::default()
+        });
+        for client in [one, one, other] {
+            assert_eq!(without.enter(client), Ok(()));
+        }
+        assert!(without.may_ask(one, now));
+        let capped = without.renewed(&Access {
+            requests: rate(1, 2),
+            per_client: 2,
+            total: 4,
+            ..Access::default()
+        });
+        assert_eq!(capped.enter(one), Err(Full::Client));
+        assert_eq!(capped.enter(other), Ok(()));
+        assert_eq!(capped.enter(ip("192.0.2.3")), Err(Full::Server));
+        // The rate is the same, so what was asked before counts.
+        assert!(capped.may_ask(one, now) && !capped.may_ask(one, now));
+        let wider = capped.renewed(&Access {
+            requests: rate(1, 9),
+            ..Access::default()
+        });
+        assert!(wider.may_ask(one, now));
+        for client in [one, one, other, other] {
+            wider.leave(client);
+        }
+        assert_eq!(capped.enter(one), Ok(()));
     }
 }

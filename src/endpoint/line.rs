@@ -32,6 +32,14 @@ impl Line {
         }
     }
 
+    /// Makes room for all who may wait from now on.
+    pub fn make_room(&mut self, room: bool) {
+        if room {
+            let lacking = WAITING_MAX.saturating_sub(self.tickets.len());
+            self.tickets.reserve(lacking);
+        }
+    }
+
     pub fn is_full(&self) -> bool {
         self.tickets.len() >= WAITING_MAX
     }

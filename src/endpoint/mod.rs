@@ -135,7 +135,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
     where
         S: Clone,
     {
-        let guard = Guard::new(&Access::default(), hasher.clone());
+        let guard = Guard::open(hasher.clone());
         Self::guarded(policy, Arc::new(guard), hasher, now)
     }
 
@@ -276,6 +276,15 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     pub const fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Goes on by other limits. Transfers under way keep the terms that were granted to them; those
+    /// that wait in line are called up by the new caps.
+    pub fn renew(&mut self, guard: Arc<Guard<S>>, max_windowsize: u16) {
+        self.line.make_room(guard.has_caps());
+        self.line.look_soon();
+        self.guard = guard;
+        self.policy.max_windowsize = max_windowsize;
     }
 
     /// Takes no request from here on.

@@ -29,7 +29,7 @@ use crate::limits::{
     FRAMER_QUEUE, FRAMER_THREADS, KEPT_IDLE, LOADER_BATCH, LOADER_BATCH_FILES, LOADER_QUEUE,
     NAME_MAX, OPENER_THREADS, OPENERS_EACH,
 };
-use crate::names::{Choice, Needs, Operation, Trace, Verdict};
+use crate::names::{Choice, Operation, Trace, Verdict};
 use crate::transfer::Nanos;
 use crate::wire::Mode;
 use crate::wire::options::Options;
@@ -44,12 +44,21 @@ pub struct Job {
     client: IpAddr,
     local: Option<IpAddr>,
     options: Box<[u8]>,
+    /// The rules that were in force when the request came: it is answered by no others.
+    finder: Arc<Finder>,
 }
 
 impl Job {
     /// `shard` is the place of the asker's [`Deliver`]. A mode that is not netascii means octet.
+    /// `finder` says which file the name means.
     #[must_use]
-    pub fn new(shard: usize, ticket: Ticket, name: &[u8], mode: Mode) -> Self {
+    pub fn new(
+        shard: usize,
+        ticket: Ticket,
+        name: &[u8],
+        mode: Mode,
+        finder: &Arc<Finder>,
+    ) -> Self {
         // One byte more than allowed is refused as surely as sixty thousand more, and waits in
         // less memory.
         let name = &name[..name.len().min(NAME_MAX + 1)];
@@ -61,6 +70,7 @@ impl Job {
             client: Ipv4Addr::UNSPECIFIED.into(),
             local: None,
             options: Box::default(),
+            finder: Arc::clone(finder),
         }
     }
 
@@ -138,7 +148,6 @@ pub struct Loader {
     opener: Pool<Job>,
     reader: Reader,
     framer: Lanes<Frame>,
-    needs: Needs,
     requests: Arc<AtomicU64>,
 }
 
@@ -150,20 +159,14 @@ struct Frame {
 }
 
 impl Loader {
-    /// Starts the threads; `finder` says which file a name means, `shards` are the receivers of
-    /// answers by number, `frame_memory` the bytes for files laid out in frames.
+    /// Starts the threads; `shards` are the receivers of answers by number, `frame_memory` the bytes
+    /// for files laid out in frames.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(
-        finder: impl Into<Finder>,
-        shards: Vec<Arc<dyn Deliver>>,
-        frame_memory: u64,
-    ) -> io::Result<Self> {
+    pub fn start(shards: Vec<Arc<dyn Deliver>>, frame_memory: u64) -> io::Result<Self> {
         let shards: Arc<[_]> = shards.into();
-        let finder = finder.into();
-        let needs = finder.names().needs();
-        let opener = Opener::start(finder, Arc::clone(&shards))?;
+        let opener = Opener::start(Arc::clone(&shards))?;
         let budget = Arc::new(Budget::new(frame_memory));
         let bounds = Bounds {
             threads: FRAMER_THREADS,
@@ -176,15 +179,8 @@ impl Loader {
             opener: Pool::start("ringboot-files", 1, LOADER_QUEUE, open)?,
             reader: Reader::start(shards)?,
             framer: Lanes::start("ringboot-frames", bounds, frame)?,
-            needs,
             requests: Arc::default(),
         })
-    }
-
-    /// What a job must bring along beside its name.
-    #[must_use]
-    pub const fn needs(&self) -> Needs {
-        self.needs
     }
 
     /// How many files were asked for, counted on.
@@ -275,7 +271,6 @@ struct Opener {
 
 /// What the opening threads share.
 struct Desk {
-    finder: Finder,
     catalog: Catalog,
     known: Known,
     shards: Arc<[Arc<dyn Deliver>]>,
@@ -291,9 +286,8 @@ enum Slow {
 }
 
 impl Opener {
-    fn start(finder: Finder, shards: Arc<[Arc<dyn Deliver>]>) -> io::Result<Self> {
+    fn start(shards: Arc<[Arc<dyn Deliver>]>) -> io::Result<Self> {
         let desk = Arc::new(Desk {
-            finder,
             catalog: Catalog::default(),
             known: Known::default(),
             shards,
@@ -315,12 +309,12 @@ impl Opener {
     fn run(&self, jobs: &Receiver<Job>) {
         let mut batch = Batch::default();
         while let Some(job) = self.next(jobs) {
-            batch.collect(job, jobs, &self.desk.finder);
+            batch.collect(job, jobs);
             // A second round for names with an end mark, of which there is one.
             while !batch.groups.is_empty() {
                 for group in mem::take(&mut batch.groups) {
                     for job in self.answer(group) {
-                        batch.add(job, &self.desk.finder);
+                        batch.add(job);
                     }
                 }
             }
@@ -392,7 +386,7 @@ impl Desk {
         if let Some(Choice::Virtual(content)) = choices.first() {
             return Some(self.catalog.make(content, group.netascii));
         }
-        let (root, path) = match self.finder.exact(choices)? {
+        let (root, path) = match group.finder.exact(choices)? {
             Ok(exact) => exact,
             Err(error) => return Some(Err(error)),
         };
@@ -405,12 +399,15 @@ impl Desk {
         self.waiting.fetch_sub(group.askers.len(), Relaxed);
         let netascii = group.netascii;
         let result = match &group.verdict {
-            Ok(choices) => self.image(self.finder.open(choices, &mut Trace::off()), netascii),
+            Ok(choices) => {
+                let found = group.finder.open(choices, &mut Trace::off());
+                self.image(found, netascii)
+            }
             Err(denial) => Err(OpenError::Refused(Arc::clone(denial))),
         };
         for job in self.tell(group, &result) {
             // Old boot ROMs that end a name with 0xff are few.
-            let found = self.finder.find(&job.wish(), &mut Trace::off());
+            let found = job.finder.find(&job.wish(), &mut Trace::off());
             let result = self.image(found, netascii);
             self.tell_all(vec![job], &result);
         }
@@ -475,7 +472,9 @@ fn lane(slow: &Slow) -> u64 {
 /// Takes the askers of the same file into a group that was not begun.
 fn join(waiting: &mut Slow, job: Slow) -> Result<(), Slow> {
     match (waiting, job) {
-        (Slow::Open(group), Slow::Open(other)) if group.is(&other.verdict, other.netascii) => {
+        (Slow::Open(group), Slow::Open(other))
+            if group.is(&other.verdict, other.netascii, &other.finder) =>
+        {
             group.askers.extend(other.askers);
             Ok(())
         }
@@ -505,37 +504,41 @@ struct Batch {
 struct Group {
     verdict: Verdict,
     netascii: bool,
+    /// Whose verdict it is, and whose roots it speaks of.
+    finder: Arc<Finder>,
     askers: Vec<Job>,
 }
 
 impl Group {
-    fn is(&self, verdict: &Verdict, netascii: bool) -> bool {
-        self.netascii == netascii && self.verdict == *verdict
+    fn is(&self, verdict: &Verdict, netascii: bool, finder: &Arc<Finder>) -> bool {
+        let alike = self.netascii == netascii && self.verdict == *verdict;
+        alike && Arc::ptr_eq(&self.finder, finder)
     }
 }
 
 impl Batch {
-    fn collect(&mut self, first: Job, more: &Receiver<Job>, finder: &Finder) {
-        self.add(first, finder);
+    fn collect(&mut self, first: Job, more: &Receiver<Job>) {
+        self.add(first);
         for _ in 1..LOADER_BATCH {
             if self.groups.len() >= LOADER_BATCH_FILES {
                 break;
             }
             match more.try_recv() {
-                Ok(job) => self.add(job, finder),
+                Ok(job) => self.add(job),
                 Err(_) => break,
             }
         }
     }
 
-    fn add(&mut self, job: Job, finder: &Finder) {
-        let verdict = finder.decide(&job.wish(), &mut Trace::off());
-        let same = |group: &&mut Group| group.is(&verdict, job.netascii);
+    fn add(&mut self, job: Job) {
+        let verdict = job.finder.decide(&job.wish(), &mut Trace::off());
+        let same = |group: &&mut Group| group.is(&verdict, job.netascii, &job.finder);
         match self.groups.iter_mut().find(same) {
             Some(group) => group.askers.push(job),
             None => self.groups.push(Group {
                 verdict,
                 netascii: job.netascii,
+                finder: Arc::clone(&job.finder),
                 askers: vec![job],
             }),
         }
@@ -554,64 +557,69 @@ mod tests {
     #[test]
     fn a_burst_for_one_file_is_one_group() {
         let (sender, jobs) = bounded(LOADER_QUEUE);
+        let finder = finder();
         for slot in 0..2_000 {
             sender
-                .send(job(slot, b"kernel", Mode::Octet))
+                .send(job(slot, b"kernel", Mode::Octet, &finder))
                 .expect("sent");
         }
         let mut opens = 0;
         while let Ok(first) = jobs.try_recv() {
             let mut batch = Batch::default();
-            batch.collect(first, &jobs, &finder());
+            batch.collect(first, &jobs);
             opens += batch.groups.len();
         }
         assert_eq!(opens, 2_000_usize.div_ceil(LOADER_BATCH));
     }
 
     #[test]
-    fn mode_and_name_tell_groups_apart() {
+    fn mode_name_and_rules_tell_groups_apart() {
         let mut batch = Batch::default();
-        batch.add(job(1, b"a", Mode::Octet), &finder());
-        batch.add(job(2, b"b", Mode::Octet), &finder());
-        batch.add(job(3, b"a", Mode::Netascii), &finder());
-        batch.add(job(4, b"a", Mode::Octet), &finder());
+        let (finder, renewed) = (finder(), finder());
+        batch.add(job(1, b"a", Mode::Octet, &finder));
+        batch.add(job(2, b"b", Mode::Octet, &finder));
+        batch.add(job(3, b"a", Mode::Netascii, &finder));
+        batch.add(job(4, b"a", Mode::Octet, &finder));
+        batch.add(job(5, b"a", Mode::Octet, &renewed));
         let sizes: Vec<_> = batch
             .groups
             .iter()
             .map(|group| group.askers.len())
             .collect();
-        assert_eq!(sizes, [2, 1, 1]);
+        assert_eq!(sizes, [2, 1, 1, 1]);
     }
 
     #[test]
     fn a_batch_leaves_different_files_to_the_other_thread() {
         let (sender, jobs) = bounded(LOADER_QUEUE);
+        let finder = finder();
         for slot in 0..100_u32 {
             let name = slot.to_string();
             sender
-                .send(job(slot, name.as_bytes(), Mode::Octet))
+                .send(job(slot, name.as_bytes(), Mode::Octet, &finder))
                 .expect("sent");
         }
         let mut batch = Batch::default();
-        batch.collect(job(0, b"first", Mode::Octet), &jobs, &finder());
+        batch.collect(job(0, b"first", Mode::Octet, &finder), &jobs);
         assert_eq!(batch.groups.len(), LOADER_BATCH_FILES);
     }
 
     #[test]
     fn a_giant_name_waits_in_little_memory() {
-        let job = job(0, &[b'a'; 60_000], Mode::Octet);
+        let job = job(0, &[b'a'; 60_000], Mode::Octet, &finder());
         assert_eq!(job.name.len(), NAME_MAX + 1);
     }
 
-    fn finder() -> Finder {
-        Arc::new(Root::open(Path::new("/")).expect("a root")).into()
+    fn finder() -> Arc<Finder> {
+        let root = Arc::new(Root::open(Path::new("/")).expect("a root"));
+        Arc::new(root.into())
     }
 
-    fn job(slot: u32, name: &[u8], mode: Mode) -> Job {
+    fn job(slot: u32, name: &[u8], mode: Mode, finder: &Arc<Finder>) -> Job {
         let ticket = Ticket {
             slot,
             generation: 0,
         };
-        Job::new(0, ticket, name, mode)
+        Job::new(0, ticket, name, mode, finder)
     }
 }

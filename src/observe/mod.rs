@@ -4,9 +4,12 @@
 pub mod admin;
 pub mod farm;
 pub mod health;
+mod journal;
+pub mod lines;
 pub mod live;
 pub mod log;
 pub mod metrics;
 pub mod record;
+mod refusals;
 pub mod reloads;
 pub mod stats;

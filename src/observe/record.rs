@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::endpoint::{Outcome, Report};
 use crate::limits::{FARM_QUEUE, LOG_QUEUE};
@@ -39,6 +39,18 @@ pub enum Entry {
     Transfer(Record),
     /// The daemon's own words while it runs.
     Notice(Box<str>),
+    /// The same, where somebody should look after it.
+    Warning(Box<str>),
+}
+
+/// What came of waiting for an entry.
+#[derive(Debug)]
+pub enum Next {
+    Entry(Entry),
+    /// The time is over.
+    Nothing,
+    /// Everybody has hung up.
+    End,
 }
 
 /// The end of the queue that shards and the daemon have.
@@ -97,13 +109,25 @@ impl RecordSender {
     pub fn notice(&self, text: &str) {
         let _ = self.entries.try_send(Entry::Notice(text.into()));
     }
+
+    /// Queues a warning, as a notice.
+    pub fn warn(&self, text: &str) {
+        let _ = self.entries.try_send(Entry::Warning(text.into()));
+    }
 }
 
 impl RecordReceiver {
-    /// The next entry, or none when everybody has hung up.
+    /// The next entry; waits for it, if need be only so long.
     #[must_use]
-    pub fn next(&self) -> Option<Entry> {
-        self.entries.recv().ok()
+    pub fn next(&self, limit: Option<Nanos>) -> Next {
+        let Some(limit) = limit else {
+            return self.entries.recv().map_or(Next::End, Next::Entry);
+        };
+        match self.entries.recv_timeout(limit.to_duration()) {
+            Ok(entry) => Next::Entry(entry),
+            Err(RecvTimeoutError::Timeout) => Next::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Next::End,
+        }
     }
 
     /// An entry that waits already.

@@ -8,6 +8,7 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 
 use super::streams::Forwarded;
 use super::waker::Waker;
+use super::worker::Terms;
 use crate::endpoint::{Peer, SocketId, Ticket};
 use crate::files::upload::News;
 use crate::files::{Deliver, Opened};
@@ -59,6 +60,8 @@ pub enum Letter {
         peer: Peer,
         socket: SocketId,
     },
+    /// What requests are answered by from now on.
+    Renew(Arc<Terms>),
     /// Another shard heard a request for a stream that this one sends.
     Request(Forwarded),
 }
@@ -87,6 +90,12 @@ impl Address {
             self.post(Letter::Request(request));
             self.wake();
         }
+    }
+
+    /// Has requests answered by other terms from now on.
+    pub fn renew(&self, terms: &Arc<Terms>) {
+        self.post(Letter::Renew(Arc::clone(terms)));
+        self.wake();
     }
 
     fn post(&self, letter: Letter) {

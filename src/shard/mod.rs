@@ -81,7 +81,7 @@ pub use outside::Outside;
 pub use sockets::{BindError, Buffers, Layout, Listen, Plan, Role, Sockets};
 pub use uring::ZeroCopyNews;
 pub use waker::Waker;
-pub use worker::{Settings, Worker};
+pub use worker::{Settings, Terms, Worker};
 
 #[cfg(test)]
 mod tests;

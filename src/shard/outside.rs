@@ -9,7 +9,7 @@ use super::intake::Intake;
 use super::interleave::Interleave;
 use super::outbox::Outbox;
 use crate::endpoint::{CreateRequest, Effects, OpenRequest, Report, Route, Ticket, Train};
-use crate::files::{Image, Job, Loader};
+use crate::files::{Finder, Image, Job, Loader};
 use crate::observe::record::{Record, RecordSender};
 use crate::observe::stats::{FIRST_DATA, Stats};
 use crate::transfer::Nanos;
@@ -20,6 +20,8 @@ pub struct Outside {
     pub shard: usize,
     pub outbox: Outbox,
     pub loader: Arc<Loader>,
+    /// The rules for names that are in force.
+    pub finder: Arc<Finder>,
     /// Where uploads go.
     pub intake: Intake,
     pub records: RecordSender,
@@ -62,9 +64,10 @@ impl Effects for Outside {
         let local = local
             .ip()
             .or_else(|| self.bound.get(usize::from(socket.0)).copied()?);
-        let mut job = Job::new(self.shard, request.ticket, request.name, request.mode)
+        let (ticket, name) = (request.ticket, request.name);
+        let mut job = Job::new(self.shard, ticket, name, request.mode, &self.finder)
             .between(peer.ip(), local);
-        if self.loader.needs().options {
+        if self.finder.names().needs().options {
             job = job.options(request.options);
         }
         self.loader.submit(job).is_ok()

@@ -20,7 +20,7 @@ use crate::endpoint::{
     Ticket,
 };
 use crate::files::upload::{News, UploadError, What};
-use crate::files::{Image, Opened};
+use crate::files::{Finder, Image, Opened};
 use crate::limits::{HEARTBEAT, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK};
 use crate::observe::live::Lens;
 use crate::transfer::{MAX_BLKSIZE, Nanos};
@@ -50,6 +50,17 @@ pub struct Settings {
     /// This shard's number and how many there are, to agree on who answers a broadcast.
     pub shard: usize,
     pub shards: usize,
+}
+
+/// What can be changed while a shard runs. A request is answered by the terms that were in force when
+/// it came; its transfer keeps them to its end.
+#[derive(Debug)]
+pub struct Terms {
+    pub finder: Arc<Finder>,
+    pub guard: Arc<Guard<RandomState>>,
+    pub max_windowsize: u16,
+    pub max_blksize: Option<u16>,
+    pub drain_timeout: Nanos,
 }
 
 impl Settings {
@@ -268,6 +279,7 @@ impl Loop {
                     self.endpoint
                         .unreachable(now, peer, socket, &mut self.outside);
                 }
+                Letter::Renew(terms) => self.renew(&terms),
                 Letter::Request(request) => self.forwarded(now, &request),
             }
             if self.mail_waits {
@@ -288,6 +300,14 @@ impl Loop {
             }
         }
         Ok(())
+    }
+
+    fn renew(&mut self, terms: &Terms) {
+        self.outside.finder = Arc::clone(&terms.finder);
+        let guard = Arc::clone(&terms.guard);
+        self.endpoint.renew(guard, terms.max_windowsize);
+        self.desk.settings.max_blksize = terms.max_blksize;
+        self.drain_timeout = terms.drain_timeout;
     }
 
     fn forwarded(&mut self, now: Nanos, request: &Forwarded) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::{Arc, Condvar, Mutex};
 
 use ringboot::endpoint::Ticket;
-use ringboot::files::{Deliver, Job, Loader, OpenError, Opened, Root};
+use ringboot::files::{Deliver, Finder, Job, Loader, OpenError, Opened, Root};
 use ringboot::wire::{ErrorCode, Mode};
 use tempfile::TempDir;
 
@@ -107,6 +107,7 @@ struct Served {
     dir: TempDir,
     shards: Vec<Arc<Shard>>,
     loader: Loader,
+    finder: Arc<Finder>,
 }
 
 impl Served {
@@ -119,11 +120,12 @@ impl Served {
             .iter()
             .cloned()
             .map(|shard| shard as Arc<dyn Deliver>);
-        let loader = Loader::start(root, receivers.collect(), 1 << 20).expect("threads");
+        let loader = Loader::start(receivers.collect(), 1 << 20).expect("threads");
         Self {
             dir,
             shards,
             loader,
+            finder: Arc::new(root.into()),
         }
     }
 
@@ -133,7 +135,7 @@ impl Served {
             generation: 1,
         };
         self.loader
-            .submit(Job::new(shard, ticket, name, Mode::Octet))
+            .submit(Job::new(shard, ticket, name, Mode::Octet, &self.finder))
     }
 
     /// Everything is answered once the loader is gone.

@@ -184,7 +184,7 @@ fn finder(place: &Place, policy: &str, resolver: Resolver) -> Finder {
     );
     let path = place.base().join("ringboot.toml");
     let config = Config::parse(&path, text).unwrap_or_else(|error| panic!("{error}"));
-    let plan = config.plan(None).unwrap_or_else(|error| panic!("{error}"));
+    let plan = config.plan().unwrap_or_else(|error| panic!("{error}"));
     let roots = plan
         .roots
         .iter()

@@ -26,6 +26,7 @@ impl Disk for Anything {
 fn names() -> Names {
     let text = r"
 version = 1
+root = '/'
 [roots.default]
 unique-root = 'mac'
 lowercase = true
@@ -60,7 +61,7 @@ match = 'deny'
 deny = { code = 0, text = 'no' }
 ";
     let config = Config::parse(Path::new("/x.toml"), text.into()).expect("a configuration");
-    config.plan(Some(Path::new("/"))).expect("a plan").names()
+    config.plan().expect("a plan").names()
 }
 
 proptest! {
@@ -123,7 +124,7 @@ proptest! {
         let damaged = format!("{head}{bytes}{tail}");
         let lines = damaged.lines().count();
         let read = Config::parse(Path::new("/x.toml"), damaged);
-        if let Err(error) = read.and_then(|config| config.plan(None).map(drop)) {
+        if let Err(error) = read.and_then(|config| config.plan().map(drop)) {
             let said = error.to_string();
             let line: usize = said.split(':').nth(1).and_then(|n| n.parse().ok()).expect("a line");
             prop_assert!((1..=lines + 1).contains(&line), "{}", said);

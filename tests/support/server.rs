@@ -39,6 +39,7 @@ pub struct Builder {
     shards: u16,
     netns: Option<String>,
     hook: Option<Hook>,
+    env: Vec<(String, String)>,
 }
 
 /// A running server.
@@ -118,6 +119,12 @@ impl Builder {
         self
     }
 
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
     /// Keeps something from the server, as a container would.
     pub const fn jail(mut self, hook: Hook) -> Self {
         self.hook = Some(hook);
@@ -125,8 +132,11 @@ impl Builder {
     }
 
     pub fn start(self) -> Server {
-        let mut args = vec!["serve".to_string(), "--root".into()];
-        args.push(self.root.to_str().expect("a plain path").into());
+        let mut args = vec!["serve".to_string()];
+        if !self.root.as_os_str().is_empty() {
+            args.push("--root".into());
+            args.push(self.root.to_str().expect("a plain path").into());
+        }
         let listen = match self.listen.as_slice() {
             [] => vec!["127.0.0.1:0".to_string()],
             all => all.to_vec(),
@@ -136,7 +146,7 @@ impl Builder {
         }
         args.extend(["--shards".into(), self.shards.to_string()]);
         args.extend(self.args);
-        let server = Server::spawn(self.netns.as_deref(), self.hook, &args);
+        let server = Server::spawn(self.netns.as_deref(), self.hook, &args, &self.env);
         assert!(!server.addrs.is_empty(), "an address in {}", server.ready);
         server
     }
@@ -156,14 +166,26 @@ impl Server {
             shards: 2,
             netns: None,
             hook: None,
+            env: Vec::new(),
         }
+    }
+
+    /// The same, whose root and other settings stand in a file.
+    pub fn configured(config: &Path, setup: Setup) -> Builder {
+        let config = config.to_str().expect("a plain path");
+        Self::on(Path::new(""), setup).args(&["--config", config])
     }
 
     pub fn start(root: &Path, setup: Setup) -> Self {
         Self::on(root, setup).start()
     }
 
-    fn spawn(netns: Option<&str>, hook: Option<Hook>, args: &[String]) -> Self {
+    fn spawn(
+        netns: Option<&str>,
+        hook: Option<Hook>,
+        args: &[String],
+        env: &[(String, String)],
+    ) -> Self {
         let mut command = match netns {
             Some(name) => {
                 // `ip netns exec` becomes the program, so the process id stays.
@@ -176,6 +198,7 @@ impl Server {
         command
             .args(args)
             .env_remove("RUST_LOG")
+            .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use ringboot::endpoint::{Access, Guard, Policy};
-use ringboot::files::{Deliver, Loader, Root};
+use ringboot::files::{Deliver, Finder, Loader, Root};
 use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
 use ringboot::shard::{
     Address, Intake, Interleave, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan,
@@ -45,8 +45,8 @@ impl Shard {
         let orders = Orders::default();
         let (address, mailbox) = mailbox(orders.clone()).unwrap();
         let deliveries = vec![deliver(address.clone())];
-        let loader =
-            Loader::start(Arc::new(Root::open(root).unwrap()), deliveries, 1 << 20).unwrap();
+        let loader = Loader::start(deliveries, 1 << 20).unwrap();
+        let finder = Arc::new(Arc::new(Root::open(root).unwrap()).into());
         let (sender, records) = record_queue();
         let berth = Berth {
             how,
@@ -54,6 +54,7 @@ impl Shard {
             mailbox,
             shards: vec![address.clone()],
             loader,
+            finder,
             records: sender,
         };
         let thread = std::thread::spawn(move || {
@@ -100,6 +101,7 @@ struct Berth {
     mailbox: Mailbox,
     shards: Vec<Address>,
     loader: Loader,
+    finder: Arc<Finder>,
     records: RecordSender,
 }
 
@@ -117,6 +119,7 @@ impl Berth {
                 shard: 0,
                 outbox: Outbox::default(),
                 loader: Arc::new(self.loader),
+                finder: self.finder,
                 intake: Intake::closed(),
                 records: self.records,
                 verdict: None,

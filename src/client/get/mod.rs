@@ -23,7 +23,7 @@ use output::Output;
 /// Fetches the file and reports.
 #[must_use]
 pub fn get(args: &GetArgs) -> ExitCode {
-    report(try_get(args), args.quiet)
+    report(try_get(args), args.transfer.quiet)
 }
 
 fn try_get(args: &GetArgs) -> Result<Summary, String> {
@@ -31,21 +31,21 @@ fn try_get(args: &GetArgs) -> Result<Summary, String> {
     let asked = Asked {
         write: false,
         file: &args.file,
-        netascii: args.netascii,
-        blksize: args.blksize,
-        windowsize: args.windowsize,
-        tsize: (!args.netascii).then_some(0),
-        timeout: args.timeout,
+        netascii: args.transfer.netascii,
+        blksize: args.transfer.blksize,
+        windowsize: args.transfer.windowsize,
+        tsize: (!args.transfer.netascii).then_some(0),
+        timeout: args.transfer.timeout,
     };
     let request = asked.request()?;
     let stop = stop_flag()?;
     let addresses = resolve(&args.server, RESOLVE_LIMIT)?;
-    let mut output = Output::open(&output_path(args)?, args.netascii)?;
-    let progress = Progress::new(!args.quiet);
+    let mut output = Output::open(&output_path(args)?, args.transfer.netascii)?;
+    let progress = Progress::new(!args.transfer.quiet);
 
     let mut reasons = Vec::new();
     for server in addresses {
-        let channel = Channel::open(server, args.timeout, args.retries, &stop);
+        let channel = Channel::open(server, args.transfer.timeout, args.retries, &stop);
         let result = channel.and_then(|channel| {
             let (output, progress) = (&mut output, &progress);
             let fetch = Fetch {

@@ -20,24 +20,24 @@ use source::Source;
 /// Sends the file and reports.
 #[must_use]
 pub fn put(args: &PutArgs) -> ExitCode {
-    report(try_put(args), args.quiet)
+    report(try_put(args), args.transfer.quiet)
 }
 
 fn try_put(args: &PutArgs) -> Result<Summary, String> {
     let name = name(args)?;
-    let source = Source::open(&args.file, args.netascii)?;
+    let source = Source::open(&args.file, args.transfer.netascii)?;
     let asked = Asked {
         write: true,
         file: &name,
-        netascii: args.netascii,
-        blksize: args.blksize,
-        windowsize: args.windowsize,
-        tsize: (!args.netascii).then_some(source.len()),
-        timeout: args.timeout,
+        netascii: args.transfer.netascii,
+        blksize: args.transfer.blksize,
+        windowsize: args.transfer.windowsize,
+        tsize: (!args.transfer.netascii).then_some(source.len()),
+        timeout: args.transfer.timeout,
     };
     let request = asked.request()?;
     let stop = stop_flag()?;
-    let progress = Progress::new(!args.quiet);
+    let progress = Progress::new(!args.transfer.quiet);
     let mut reasons = Vec::new();
     for server in resolve(&args.server, RESOLVE_LIMIT)? {
         let sending = Sending::open(server, asked, &source, &progress, &stop);

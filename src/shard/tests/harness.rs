@@ -224,7 +224,7 @@ fn framed(bytes: &[u8], blksize: u16) -> Option<Arc<Image>> {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("file"), bytes).expect("written");
     let root = Arc::new(Root::open(dir.path()).expect("a root"));
-    let loader = Loader::start(Arc::clone(&root), Vec::new(), 1 << 30).expect("threads");
+    let loader = Loader::start(Vec::new(), 1 << 30).expect("threads");
     let file = root.open_named(b"file").expect("opened");
     let image = Catalog::default()
         .open(file, false, clock::now())

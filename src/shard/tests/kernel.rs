@@ -79,7 +79,7 @@ pub fn run<F: Farm>(root: &Path, farm: F, answers: Answers) -> F {
     let orders = Orders::default();
     let (address, mailbox) = mailbox(orders.clone()).expect("an eventfd");
     let root = Arc::new(Root::open(root).expect("a root"));
-    let loader = Loader::start(root, vec![Arc::new(address.clone())], 1 << 20).expect("threads");
+    let loader = Loader::start(vec![Arc::new(address.clone())], 1 << 20).expect("threads");
     let mut kernel = Kernel {
         farm,
         answers,
@@ -97,6 +97,7 @@ pub fn run<F: Farm>(root: &Path, farm: F, answers: Answers) -> F {
             shard: 0,
             outbox: Outbox::default(),
             loader: Arc::new(loader),
+            finder: Arc::new(root.into()),
             intake: crate::shard::Intake::closed(),
             records: record_queue().0,
             verdict: None,
