@@ -20,6 +20,17 @@ pub const RETRY_FLOOR_MAX: Nanos = Nanos::from_millis(128);
 /// gives up after 4 s to 25 s of silence, so a client that comes back must be met within that.
 pub const RETRY_CEILING: Nanos = Nanos::from_secs(2);
 
+/// After so many resends of a block in a row, a quarter of a second or more, comes a pause. atftp
+/// answers the first repeat of a block and ignores the others; each of them puts off its own timer,
+/// which would repeat the ACK that was lost. Without a pause it would hang until [`GIVE_UP`]; as that
+/// ACK may be lost as well, there is one after as many further resends.
+pub const RESENDS_BEFORE_PAUSE: u8 = 5;
+
+/// atftp's timer where no `timeout` was negotiated, and what the pause is longer than it. Where a
+/// longer one was negotiated there is no pause: other clients would wait for nothing.
+pub const PAUSE_TIMER: Nanos = Nanos::from_secs(5);
+pub const PAUSE_MARGIN: Nanos = Nanos::from_millis(300);
+
 /// However short the `timeout` or `utimeout` that the client negotiated, resends to a silent client
 /// spread to this: with 10 ms a client that vanished in a window of 64 would be sent 192,000 blocks
 /// before it is given up. The measured round trip still decides when the first resends go out.
@@ -162,12 +173,6 @@ pub const MASTER_CHANCES: u8 = 4;
 /// A master that asks for nothing new in this time makes room for the next: long enough for its resends
 /// and for the pause after them.
 pub const MASTER_PATIENCE: Nanos = Nanos::from_secs(9);
-
-/// After so many resends in a row, a quarter of a second or more, comes one pause. atftp answers the
-/// first repeat of a block and ignores the others; each of them puts off its own timer, which repeats
-/// the ACK that was lost after 5 s without a packet.
-pub const MASTER_RESENDS: u8 = 5;
-pub const MASTER_PAUSE: Nanos = Nanos::from_millis(5_300);
 
 /// After this time a master that took longer than [`MASTER_BLOCK`] for each block lets the others
 /// have their turn, and comes back at the end of the line.

@@ -384,6 +384,27 @@ backends! {
         server.stop();
     }
 
+    /// atftp answers one repeat of a block, and each further one puts off its own timer. Where that
+    /// answer is lost as well as the first, resends have to pause, or nothing ever happens again.
+    fn atftp_that_ignores_repeats_gets_its_file(setup) {
+        if !privileged() {
+            return;
+        }
+        let pair = Pair::new();
+        // The first two ACKs of block 700, 32 bytes each.
+        pair.server.drop_arriving("udp length 12 @th,64,16 4 @th,80,16 700 quota 64 bytes");
+        let root = files();
+        let server = Server::on(root.path(), setup).netns(&pair.server).default_listen().start();
+        let dir = Root::new();
+        let file = name(1_000_003);
+        let output = pair.client.run(dir.path(), &["atftp", "--get", "-r", &file, "-l", &file, "192.0.2.1"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        check(&server, dir.path(), &file, 1_000_003);
+        let transfer = server.wait_for(|transfer| transfer.outcome() == "completed");
+        assert!(transfer.number("resends") >= 5, "nothing was lost");
+        server.stop();
+    }
+
     /// A link-local IPv6 address means nothing without its interface.
     fn link_local_clients(setup) {
         if !privileged() {

@@ -50,16 +50,10 @@ impl Lan {
         }
     }
 
-    /// One in a hundred packets is lost, each machine's and the server's on their own. It is lost where
-    /// it arrives: to drop it where it leaves would tell the sender.
+    /// One in a hundred packets is lost, each machine's and the server's on their own.
     fn lose(&self) {
         for netns in self.machines.iter().chain([&self.server]) {
-            let rules = "table inet loss {
-                chain in { type filter hook input priority 0; iifname eth0 numgen random mod 100 == 0 drop; }
-            }";
-            let argv = [&netns.prefix()[..], &["nft", "-f", "-"]].concat();
-            let output = programs::run_with_input(Path::new("/"), &argv, rules);
-            assert!(output.status.success(), "nft: {output:?}");
+            netns.drop_arriving("iifname eth0 numgen random mod 100 == 0");
         }
     }
 
@@ -78,23 +72,9 @@ impl Lan {
 
 fn plug(netns: &Netns, switch: &Netns, nth: usize) {
     let port = format!("port{nth}");
-    netns.ip(&[
-        "link",
-        "add",
-        "eth0",
-        "type",
-        "veth",
-        "peer",
-        "name",
-        &port,
-        "netns",
-        switch.name(),
-    ]);
+    netns.cable(switch, &port);
     switch.ip(&["link", "set", &port, "master", "br0", "up"]);
-    netns.address("eth0", &format!("192.0.2.{nth}/24"));
-    netns.address("eth0", &format!("2001:db8::{nth}/64"));
-    netns.ip(&["link", "set", "eth0", "up"]);
-    netns.ip(&["route", "add", "default", "dev", "eth0"]);
+    netns.host(nth);
 }
 
 fn fetch(machine: &Netns, server: &str, dir: &Path, nth: usize) -> Child {

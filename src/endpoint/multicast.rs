@@ -211,7 +211,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             ticket,
             blocks,
             blksize: group.transfer.blksize(),
-            rollover: GroupTransfer::rollover(),
+            rollover: GroupTransfer::ROLLOVER,
             lockstep: true,
         };
         if !effects.resident(now, &group.image, train) {

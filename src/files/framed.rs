@@ -13,6 +13,7 @@ use memmap2::{Advice, MmapMut};
 use super::copy::{Budget, Share};
 use super::identity::Identity;
 use crate::limits::{FRAME_AFTER, FRAMED_BLKSIZE_MIN, FRAMED_BLKSIZES};
+use crate::transfer::last_block;
 use crate::wire::HEADER_LEN;
 use crate::wire::packet::data_header;
 
@@ -144,7 +145,7 @@ impl Frames {
 /// Bytes of all frames. `None` for files of more blocks than numbers: which number follows 65,535
 /// differs between clients, so frames could not be shared.
 fn framed_len(size: u64, blksize: u16) -> Option<usize> {
-    let blocks = size / u64::from(blksize) + 1;
+    let blocks = last_block(size, blksize);
     if blocks > u64::from(u16::MAX) {
         return None;
     }

@@ -14,6 +14,7 @@
 pub mod multicast;
 pub mod negotiate;
 mod pace;
+mod patience;
 mod receive;
 mod retry;
 mod send;
@@ -25,4 +26,4 @@ pub use negotiate::{Invitation, MAX_BLKSIZE, Offer, SizeSaid, Terms, negotiate};
 pub use receive::{Answer, Taken, WriteTransfer};
 pub use send::{ReadTransfer, Step};
 pub use time::Nanos;
-pub use window::{BlockRange, Rollover};
+pub use window::{BlockRange, Rollover, last_block};

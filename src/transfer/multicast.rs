@@ -1,12 +1,11 @@
 //! One file on its way to a multicast group (RFC 2090): what its master client has asked for, and
 //! when it is asked again. It never knows who the members are: the endpoint keeps their list.
 
+use super::patience::{DISK_SILENT, disk_is_silent};
 use super::retry::Retry;
 use super::time::Nanos;
-use super::window::{BlockRange, Rollover};
-use crate::limits::{
-    GIVE_UP, MASTER_BLOCK, MASTER_OACKS, MASTER_PATIENCE, MASTER_PAUSE, MASTER_RESENDS, MASTER_TERM,
-};
+use super::window::{BlockRange, Rollover, last_block};
+use crate::limits::{MASTER_BLOCK, MASTER_OACKS, MASTER_PATIENCE, MASTER_TERM};
 
 /// The newest block that a group can be sent. An ACK of a new master may name any block, so block
 /// numbers must not wrap.
@@ -59,10 +58,12 @@ pub struct GroupTransfer {
     elected: bool,
     /// The block waits for the disk.
     parked: bool,
-    resends: u32,
 }
 
 impl GroupTransfer {
+    /// A group's numbers never wrap.
+    pub const ROLLOVER: Rollover = Rollover::ToZero;
+
     /// A group for a file of `size` bytes in blocks of `blksize`, which gathers members first.
     #[must_use]
     pub fn new(blksize: u16, size: u64, gather_until: Nanos) -> Self {
@@ -81,14 +82,13 @@ impl GroupTransfer {
             gathering: true,
             elected: false,
             parked: false,
-            resends: 0,
         }
     }
 
     /// Whether a file can be sent so.
     #[must_use]
     pub fn suits(blksize: u16, size: u64) -> bool {
-        size / u64::from(blksize.max(1)) < MULTICAST_BLOCKS_MAX
+        last_block(size, blksize.max(1)) <= MULTICAST_BLOCKS_MAX
     }
 
     /// Members have more time to come.
@@ -158,9 +158,8 @@ impl GroupTransfer {
             return GroupStep::Gathered;
         }
         if self.parked {
-            let given_up = now - self.progress_at >= GIVE_UP;
-            return if given_up {
-                GroupStep::MasterLost("the disk did not deliver the file")
+            return if disk_is_silent(now - self.progress_at) {
+                GroupStep::MasterLost(DISK_SILENT)
             } else {
                 GroupStep::Send(self.wanted())
             };
@@ -172,7 +171,6 @@ impl GroupTransfer {
             return GroupStep::MasterLost("the client fell silent while it was the master");
         }
         self.tries = self.tries.saturating_add(1);
-        self.resends = self.resends.saturating_add(1);
         self.retry.back_off();
         if self.elected {
             self.note_sent(now);
@@ -217,16 +215,13 @@ impl GroupTransfer {
 
     fn note_sent(&mut self, now: Nanos) {
         self.sent_at = now;
-        let interval = self.retry.interval();
         self.deadline = now
             + if self.elected {
                 // The round trip is that of other machines. One that is slow to answer gets four times
                 // as long in each further election, when nobody waits behind it any more.
-                interval.times(1 << (2 * self.missed.min(8)))
-            } else if self.tries == MASTER_RESENDS {
-                MASTER_PAUSE
+                self.retry.interval().times(1 << (2 * self.missed.min(8)))
             } else {
-                interval
+                self.retry.wait(self.tries, None)
             };
     }
 
@@ -240,7 +235,7 @@ impl GroupTransfer {
     /// The file's final block: the first that is shorter than blksize, if only by all its bytes.
     #[must_use]
     pub fn last_block(&self) -> u64 {
-        self.size / u64::from(self.blksize) + 1
+        last_block(self.size, self.blksize)
     }
 
     #[must_use]
@@ -252,166 +247,7 @@ impl GroupTransfer {
     pub const fn blksize(&self) -> u16 {
         self.blksize
     }
-
-    #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Bytes that the master is known to have.
-    #[must_use]
-    pub fn acked_bytes(&self) -> u64 {
-        (self.acked * u64::from(self.blksize)).min(self.size)
-    }
-
-    #[must_use]
-    pub const fn resends(&self) -> u32 {
-        self.resends
-    }
-
-    #[must_use]
-    pub const fn round_trip(&self) -> Nanos {
-        self.retry.round_trip()
-    }
-
-    /// A group's numbers never wrap.
-    #[must_use]
-    pub const fn rollover() -> Rollover {
-        Rollover::ToZero
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T0: Nanos = Nanos::from_secs(1);
-    const MS: Nanos = Nanos::from_millis(1);
-
-    fn block(first: u64) -> GroupStep {
-        GroupStep::Send(BlockRange { first, count: 1 })
-    }
-
-    #[test]
-    fn a_master_is_told_then_asks_block_by_block() {
-        let mut group = GroupTransfer::new(512, 1024, T0);
-        assert_eq!(group.elect(T0, 0), GroupStep::Oack);
-        assert_eq!(group.ack(T0 + MS, 0), block(1));
-        assert_eq!(group.ack(T0 + MS, 1), block(2));
-        assert_eq!(group.ack(T0 + MS, 2), block(3));
-        assert_eq!(group.ack(T0 + MS, 3), GroupStep::MasterDone);
-    }
-
-    #[test]
-    fn a_repeated_ack_causes_no_data() {
-        let mut group = GroupTransfer::new(512, 10_000, T0);
-        group.elect(T0, 0);
-        assert_eq!(group.ack(T0 + MS, 0), block(1));
-        assert_eq!(group.ack(T0 + MS, 0), GroupStep::Nothing);
-        assert_eq!(group.ack(T0 + MS, 1), block(2));
-        assert_eq!(group.ack(T0 + MS, 0), GroupStep::Nothing);
-        assert_eq!(group.ack(T0 + MS, 21), GroupStep::Nothing, "behind the end");
-    }
-
-    #[test]
-    fn a_new_master_starts_where_it_likes_and_leaps() {
-        let mut group = GroupTransfer::new(512, 10_000, T0);
-        group.elect(T0, 0);
-        assert_eq!(group.ack(T0, 7), block(8));
-        assert_eq!(group.ack(T0, 15), block(16));
-        group.elect(T0, 0);
-        assert_eq!(group.ack(T0, 3), block(4), "the next one is behind");
-        group.elect(T0, 0);
-        assert_eq!(group.ack(T0, 20), GroupStep::MasterDone, "it heard all");
-    }
-
-    #[test]
-    fn silence_is_met_by_resends_and_then_by_an_election() {
-        let mut group = GroupTransfer::new(512, 10_000, T0);
-        group.elect(T0, 0);
-        let mut now = group.deadline();
-        let mut told = 0;
-        let lost = loop {
-            match group.expired(now) {
-                GroupStep::Oack => told += 1,
-                step => break step,
-            }
-            assert!(group.deadline() > now);
-            now = group.deadline();
-        };
-        assert_eq!(lost, GroupStep::MasterAbsent);
-        assert_eq!(told, MASTER_OACKS);
-        group.elect(now, 0);
-        let quick = group.deadline() - now;
-        group.elect(now, 2);
-        assert_eq!(
-            group.deadline() - now,
-            quick.times(16),
-            "later it has longer"
-        );
-        group.elect(now, 0);
-        assert_eq!(group.ack(now, 0), block(1));
-        let silent_since = now;
-        loop {
-            now = group.deadline();
-            match group.expired(now) {
-                step @ GroupStep::Send(_) => assert_eq!(step, block(1)),
-                step => break assert!(matches!(step, GroupStep::MasterLost(_)), "{step:?}"),
-            }
-        }
-        assert!(now - silent_since >= MASTER_PATIENCE);
-    }
-
-    #[test]
-    fn a_master_that_ignores_repeats_gets_time_to_repeat_its_ack() {
-        let mut group = GroupTransfer::new(512, 10_000, T0);
-        group.elect(T0, 0);
-        group.ack(T0 + MS, 0);
-        let longest = (0..MASTER_RESENDS + 1)
-            .map(|_| {
-                let now = group.deadline();
-                assert_eq!(group.expired(now), block(1));
-                group.deadline() - now
-            })
-            .max();
-        assert_eq!(longest, Some(MASTER_PAUSE));
-        assert_eq!(group.ack(group.deadline() - MS, 1), block(2));
-    }
-
-    #[test]
-    fn only_files_whose_numbers_do_not_wrap_suit() {
-        assert!(GroupTransfer::suits(512, 512 * 65_535 - 1));
-        assert!(!GroupTransfer::suits(512, 512 * 65_535));
-        assert_eq!(
-            GroupTransfer::new(512, 512 * 65_535 - 1, T0).last_block(),
-            65_535
-        );
-    }
-
-    #[test]
-    fn a_slow_master_stands_back_unless_it_is_alone() {
-        let mut group = GroupTransfer::new(512, 1_000_000, T0);
-        group.elect(T0, 0);
-        let mut now = T0;
-        let mut asked = 0;
-        while group.ack(now, asked) == block(u64::from(asked) + 1) {
-            asked += 1;
-            now = now + MASTER_BLOCK.times(2);
-        }
-        assert!(now - T0 >= MASTER_TERM);
-        assert_eq!(group.go_on(now), block(u64::from(asked) + 1));
-        assert_eq!(group.ack(now, asked + 1), block(u64::from(asked) + 2));
-    }
-
-    #[test]
-    fn a_block_waits_for_the_disk() {
-        let mut group = GroupTransfer::new(512, 10_000, T0);
-        group.elect(T0, 0);
-        assert_eq!(group.ack(T0, 0), block(1));
-        group.park(T0 + MS);
-        assert_eq!(group.deadline(), T0 + MS);
-        assert_eq!(group.expired(T0 + MS), block(1));
-        assert_eq!(group.loaded(T0 + MS), block(1));
-        assert_eq!(group.loaded(T0 + MS), GroupStep::Nothing);
-    }
-}
+mod tests;

@@ -2,13 +2,11 @@
 //! It never sees bytes: it says which payloads to keep, and somebody else stores them.
 
 use super::negotiate::Terms;
+use super::patience::{Loss, Signs};
 use super::retry::Retry;
 use super::time::Nanos;
 use super::window::Rollover;
-use crate::limits::{
-    DALLY, GIVE_UP, GIVE_UP_TIMEOUTS, PROGRESS_GRACE, SLOWEST_BLOCK, UNPROVEN_LIFETIME,
-    UNPROVEN_OACKS,
-};
+use crate::limits::{DALLY, UNPROVEN_LIFETIME, UNPROVEN_OACKS};
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,19 +309,18 @@ impl WriteTransfer {
     }
 
     fn hopeless(&self, now: Nanos) -> Option<&'static str> {
-        if !self.proven() {
-            let over = now >= self.started + UNPROVEN_LIFETIME;
-            return over.then_some("the client never sent a block");
-        }
-        let patience = GIVE_UP.max(match self.terms.timeout {
-            Some(timeout) => timeout.times(GIVE_UP_TIMEOUTS),
-            None => Nanos::ZERO,
-        });
-        if now - self.progress_at >= patience {
-            return Some("the client fell silent");
-        }
-        let allowed = PROGRESS_GRACE + SLOWEST_BLOCK.times(self.received);
-        (now - self.started >= allowed).then_some("the client gets on too slowly")
+        let signs = Signs {
+            proven: self.proven(),
+            age: now - self.started,
+            silence: now - self.progress_at,
+            blocks: self.received,
+            timeout: self.terms.timeout,
+        };
+        signs.verdict().map(|loss| match loss {
+            Loss::NeverThere => "the client never sent a block",
+            Loss::Silent => "the client fell silent",
+            Loss::Slow => "the client gets on too slowly",
+        })
     }
 
     #[must_use]

@@ -3,7 +3,8 @@
 
 use super::time::Nanos;
 use crate::limits::{
-    RETRY_CEILING, RETRY_CEILING_MIN, RETRY_FLOOR, RETRY_FLOOR_MAX, RETRY_INITIAL,
+    PAUSE_MARGIN, PAUSE_TIMER, RESENDS_BEFORE_PAUSE, RETRY_CEILING, RETRY_CEILING_MIN, RETRY_FLOOR,
+    RETRY_FLOOR_MAX, RETRY_INITIAL,
 };
 
 /// Round-trip estimate of one transfer, in microseconds; 24 bytes.
@@ -64,6 +65,16 @@ impl Retry {
             .min(Nanos::from_micros(u64::from(self.ceiling)))
     }
 
+    /// The same in lock-step, after `tries` resends in a row: now and then there is a pause in which
+    /// the client's own timer, `timeout` where it was negotiated, can repeat what we did not hear.
+    pub fn wait(&self, tries: u8, timeout: Option<Nanos>) -> Nanos {
+        let timer = timeout.unwrap_or(PAUSE_TIMER);
+        if pauses_after(tries) && timer <= PAUSE_TIMER {
+            return self.interval().max(timer + PAUSE_MARGIN);
+        }
+        self.interval()
+    }
+
     /// Whether an acknowledgement that came `elapsed` after a flight is too early to answer it.
     pub fn too_early(&self, elapsed: Nanos) -> bool {
         elapsed < Nanos::from_micros(u64::from(self.shortest / 2))
@@ -97,6 +108,11 @@ impl Retry {
     pub const fn round_trip(&self) -> Nanos {
         Nanos::from_micros(self.smoothed as u64)
     }
+}
+
+/// Whether so many resends in a row are followed by a pause.
+pub const fn pauses_after(tries: u8) -> bool {
+    tries > 0 && tries.is_multiple_of(RESENDS_BEFORE_PAUSE)
 }
 
 fn to_micros(span: Nanos) -> u32 {
@@ -152,5 +168,20 @@ mod tests {
         assert_eq!(retry.interval(), Nanos::from_secs(1));
         retry.progressed();
         assert_eq!(retry.interval(), first);
+    }
+
+    #[test]
+    fn pauses_are_longer_than_the_clients_timer() {
+        let second = Nanos::from_secs(1);
+        let cases = [(None, PAUSE_TIMER), (Some(second), second)];
+        for (timeout, timer) in cases {
+            let retry = Retry::new(timeout);
+            let longer = |tries| retry.wait(tries, timeout) > timer;
+            let pauses: Vec<u8> = (0..12).filter(|&tries| longer(tries)).collect();
+            assert_eq!(pauses, [5, 10]);
+        }
+        let minute = Some(Nanos::from_secs(60));
+        let retry = Retry::new(minute);
+        assert_eq!(retry.wait(RESENDS_BEFORE_PAUSE, minute), RETRY_INITIAL);
     }
 }

@@ -2,16 +2,15 @@
 //! It never sees bytes: it answers in block ranges, and somebody else sends them.
 
 mod disk;
+mod flight;
 
 use super::negotiate::Terms;
 use super::pace::Pace;
+use super::patience::{Loss, Signs};
 use super::retry::Retry;
 use super::time::Nanos;
-use super::window::BlockRange;
-use crate::limits::{
-    GIVE_UP, GIVE_UP_TIMEOUTS, PROGRESS_GRACE, SLOWEST_BLOCK, UNPROVEN_DATA, UNPROVEN_LIFETIME,
-    UNPROVEN_OACKS,
-};
+use super::window::{BlockRange, last_block};
+use crate::limits::{UNPROVEN_DATA, UNPROVEN_LIFETIME, UNPROVEN_OACKS};
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +163,7 @@ impl ReadTransfer {
     /// In lock-step a duplicate ACK never causes DATA: RFC 1123, section 4.2.3.1. In a window it
     /// says that the first block behind it is missing (RFC 7440, section 4).
     fn duplicate_ack(&mut self, now: Nanos) -> Step {
+        self.end_pause();
         let elapsed = now - self.flight_at;
         let early = self.retry.too_early(elapsed);
         // After a resend this may be the echo of a block that the client had already, or one more
@@ -228,84 +228,6 @@ impl ReadTransfer {
         }
     }
 
-    /// Sends what the window allows and was never sent. An ACK that comes sooner than these can be
-    /// answered says nothing of them.
-    fn slide(&mut self, now: Nanos) -> Step {
-        if self.flown < self.sent || self.window_end() <= self.sent {
-            // Either the flight is still leaving, burst by burst, or there is nothing new.
-            return Step::Nothing;
-        }
-        self.flight_at = now;
-        let allowed = self
-            .pace
-            .first(self.terms.windowsize, self.retry.shortest());
-        self.burst(now, self.sent + 1, allowed)
-    }
-
-    /// Sends the window behind the newest acknowledged block, or as much of it as may leave at once.
-    fn resume(&mut self, now: Nanos) -> Step {
-        // What waits for the disk is asked for anew, with what is before it.
-        self.sent = self.departed().max(self.acked);
-        let again = self.sent > self.acked;
-        if again {
-            self.repeated = self.sent;
-        }
-        self.settled = self.clean;
-        self.clean = !again;
-        self.flight_at = now;
-        let allowed = self
-            .pace
-            .first(self.terms.windowsize, self.retry.shortest());
-        self.burst(now, self.acked + 1, allowed)
-    }
-
-    /// Sends at most `allowed` blocks of the window from `first` on.
-    fn burst(&mut self, now: Nanos, first: u64, allowed: u16) -> Step {
-        let last = self.window_end().min(first - 1 + u64::from(allowed));
-        self.count_resends(first, last);
-        self.departed = self.departed();
-        self.flown = last;
-        self.sent = self.sent.max(last);
-        self.burst_at = now;
-        self.set_deadline(now);
-        Step::Send(BlockRange::between(first, last))
-    }
-
-    fn count_resends(&mut self, first: u64, last: u64) {
-        let newest = last.min(self.departed());
-        let mut again = (newest + 1).saturating_sub(first);
-        if self.is_parked() {
-            // Those that wait for the disk already were counted when they were first asked for.
-            let first = first.max(self.parked_from);
-            again -= (newest.min(self.flown) + 1).saturating_sub(first);
-        }
-        let again = u32::try_from(again).unwrap_or(u32::MAX);
-        self.resends = self.resends.saturating_add(again);
-    }
-
-    /// Whether a part of the newest flight has not left yet.
-    fn is_under_way(&self) -> bool {
-        !self.awaiting_oack && self.flown < self.window_end()
-    }
-
-    fn note_flight(&mut self, now: Nanos, clean: bool) {
-        self.flight_at = now;
-        self.burst_at = now;
-        self.settled = self.clean;
-        self.clean = clean;
-        self.set_deadline(now);
-    }
-
-    /// For the next burst, or for the answer to the last.
-    fn set_deadline(&mut self, now: Nanos) {
-        let wait = if self.proven && self.is_under_way() {
-            self.pace.gap()
-        } else {
-            self.retry.interval()
-        };
-        self.deadline = now + wait;
-    }
-
     fn note_progress(&mut self, now: Nanos) {
         if self.clean {
             self.retry.sample(now - self.burst_at);
@@ -316,30 +238,21 @@ impl ReadTransfer {
         self.tries = 0;
     }
 
-    /// An unproven peer gets one block at a time, whatever window it asked for. It cannot be
-    /// otherwise: a window is granted by OACK, and the ACK of that is the proof.
-    fn window_end(&self) -> u64 {
-        (self.acked + u64::from(self.terms.windowsize)).min(self.last_block())
-    }
-
     fn hopeless(&self, now: Nanos) -> Option<&'static str> {
-        if !self.proven {
-            let over = now >= self.started + UNPROVEN_LIFETIME;
-            return over.then_some("the client never answered");
-        }
-        let patience = GIVE_UP.max(match self.terms.timeout {
-            Some(timeout) => timeout.times(GIVE_UP_TIMEOUTS),
-            None => Nanos::ZERO,
-        });
-        if now - self.progress_at >= patience {
-            return Some(if self.sent == self.last_block() {
-                "the end of the file was sent but never acknowledged"
-            } else {
-                "the client fell silent"
-            });
-        }
-        let allowed = PROGRESS_GRACE + SLOWEST_BLOCK.times(self.acked);
-        (now - self.started >= allowed).then_some("the client gets on too slowly")
+        let signs = Signs {
+            proven: self.proven,
+            age: now - self.started,
+            silence: now - self.progress_at,
+            blocks: self.acked,
+            timeout: self.terms.timeout,
+        };
+        let whole = self.sent == self.last_block();
+        signs.verdict().map(|loss| match loss {
+            Loss::NeverThere => "the client never answered",
+            Loss::Silent if whole => "the end of the file was sent but never acknowledged",
+            Loss::Silent => "the client fell silent",
+            Loss::Slow => "the client gets on too slowly",
+        })
     }
 
     const fn unproven_tries(&self) -> u8 {
@@ -353,7 +266,7 @@ impl ReadTransfer {
     /// The file's final block: the first that is shorter than blksize, if only by all its bytes.
     #[must_use]
     pub fn last_block(&self) -> u64 {
-        self.size / u64::from(self.terms.blksize) + 1
+        last_block(self.size, self.terms.blksize)
     }
 
     #[must_use]

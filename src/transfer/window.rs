@@ -40,6 +40,13 @@ impl Rollover {
     }
 }
 
+/// The final block of a file of `size` bytes: the first that is shorter than `blksize`, if only by
+/// all its bytes (RFC 1350, section 6).
+#[must_use]
+pub const fn last_block(size: u64, blksize: u16) -> u64 {
+    size / blksize as u64 + 1
+}
+
 /// Blocks `first..first + count`, always in order and without a hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockRange {

@@ -5,7 +5,6 @@
 //! It never measures the machine; `benches/bad-networks` does, with real sockets.
 
 use std::fmt::Write;
-use std::{env, fs};
 
 use ringboot::transfer::Nanos;
 
@@ -14,6 +13,7 @@ use crate::client::models;
 use crate::network::Weather;
 use crate::rng::mix;
 use crate::scenario::Scenario;
+use crate::snapshot;
 use crate::switch::Bottleneck;
 use crate::world;
 
@@ -28,19 +28,7 @@ const ROUND_TRIPS_MICROS: [u64; 3] = [200, 5_000, 50_000];
 
 #[test]
 fn goodput_on_bad_networks() {
-    let table = table();
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/simulation/goodput_table.txt"
-    );
-    if env::var_os("RINGBOOT_SIM_UPDATE").is_some() {
-        fs::write(path, &table).expect("the table can be written");
-    }
-    let reviewed = fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        table == reviewed,
-        "the table is now:\n{table}\nRINGBOOT_SIM_UPDATE=1 accepts it"
-    );
+    snapshot::compare(&table(), "goodput_table.txt");
 }
 
 /// The issue's own figure: 16 MB, window 16, 1 % loss each way, 0.2 ms.

@@ -5,7 +5,6 @@
 //! It never measures the machine.
 
 use std::fmt::Write;
-use std::{env, fs};
 
 use ringboot::transfer::Nanos;
 
@@ -14,6 +13,7 @@ use crate::client::models;
 use crate::network::Weather;
 use crate::rng::mix;
 use crate::scenario::Scenario;
+use crate::snapshot;
 use crate::world;
 
 /// Blocks of each file, so that some are lost at most rates.
@@ -27,19 +27,7 @@ const ROUND_TRIPS_MICROS: [u64; 3] = [200, 5_000, 50_000];
 
 #[test]
 fn loss_costs_round_trips() {
-    let table = table();
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/simulation/loss_table.txt"
-    );
-    if env::var_os("RINGBOOT_SIM_UPDATE").is_some() {
-        fs::write(path, &table).expect("the table can be written");
-    }
-    let reviewed = fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        table == reviewed,
-        "the table is now:\n{table}\nRINGBOOT_SIM_UPDATE=1 accepts it"
-    );
+    snapshot::compare(&table(), "loss_table.txt");
 }
 
 fn table() -> String {

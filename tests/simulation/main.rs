@@ -16,6 +16,7 @@ mod rng;
 mod runner;
 mod scenario;
 mod shards;
+mod snapshot;
 mod switch;
 mod trace;
 mod world;

@@ -89,6 +89,29 @@ fn block_numbers_wrap_to_0_and_to_1() {
     }
 }
 
+/// atftp answers one repeat of a block. Where an ACK and that answer are lost, its own timer has to
+/// come up, which each further repeat puts off: once, such a transfer hung until it was given up.
+#[test]
+fn a_client_that_ignores_repeats_is_not_kept_from_its_own_timer() {
+    let weather = Weather {
+        loss: 30_000,
+        ..lan()
+    };
+    let mut paused = 0;
+    for seed in 0..60 {
+        let size = BLOCKS * models::atftp().blksize();
+        let ending = world::run(
+            Scenario::single(seed, weather, models::atftp(), size),
+            false,
+        );
+        assert!(ending.fault.is_none(), "seed {seed}: {:?}", ending.fault);
+        let took = ending.totals.took.first().expect("it completes");
+        assert!(*took < Nanos::from_secs(20), "seed {seed}: {took:?}");
+        paused += u32::from(*took >= Nanos::from_secs(5));
+    }
+    assert!(paused > 0, "the network was too kind");
+}
+
 fn lan() -> Weather {
     Weather {
         delay: Nanos::from_micros(100),

@@ -69,6 +69,46 @@ impl Netns {
         }
     }
 
+    /// A cable from this namespace's `eth0` to a device of another one.
+    pub fn cable(&self, other: &Self, device: &str) {
+        self.ip(&[
+            "link",
+            "add",
+            "eth0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            device,
+            "netns",
+            &other.name,
+        ]);
+    }
+
+    /// Makes `eth0` that of a host: 192.0.2.N and 2001:db8::N.
+    pub fn host(&self, number: usize) {
+        self.address("eth0", &format!("192.0.2.{number}/24"));
+        self.address("eth0", &format!("2001:db8::{number}/64"));
+        self.ip(&["link", "set", "eth0", "up"]);
+        self.ip(&["route", "add", "default", "dev", "eth0"]);
+    }
+
+    /// Drops what a rule of nftables matches, where it arrives: to drop it where it leaves would tell
+    /// the sender.
+    pub fn drop_arriving(&self, rule: &str) {
+        let rules = format!(
+            "table inet loss {{
+                chain in {{
+                    type filter hook input priority 0
+                    {rule} drop
+                }}
+            }}"
+        );
+        let argv = [&self.prefix()[..], &["nft", "-f", "-"]].concat();
+        let output = programs::run_with_input(Path::new("/"), &argv, &rules);
+        assert!(output.status.success(), "nft: {output:?}");
+    }
+
     /// The start of a command line that runs in this namespace.
     pub fn prefix(&self) -> [&str; 4] {
         ["ip", "netns", "exec", &self.name]
@@ -119,27 +159,9 @@ impl Pair {
             server: Netns::new(),
             client: Netns::new(),
         };
-        let (server, client) = (&pair.server, &pair.client);
-        server.ip(&[
-            "link",
-            "add",
-            "eth0",
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "eth0",
-            "netns",
-            &client.name,
-        ]);
-        server.address("eth0", "192.0.2.1/24");
-        server.address("eth0", "2001:db8::1/64");
-        client.address("eth0", "192.0.2.2/24");
-        client.address("eth0", "2001:db8::2/64");
-        for netns in [server, client] {
-            netns.ip(&["link", "set", "eth0", "up"]);
-            netns.ip(&["route", "add", "default", "dev", "eth0"]);
-        }
+        pair.server.cable(&pair.client, "eth0");
+        pair.server.host(1);
+        pair.client.host(2);
         pair.wait_until_up();
         pair
     }

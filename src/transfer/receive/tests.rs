@@ -2,7 +2,7 @@
 //! It never sends a byte.
 
 use super::*;
-use crate::limits::{RETRY_FLOOR, RETRY_INITIAL};
+use crate::limits::{GIVE_UP, RETRY_FLOOR, RETRY_INITIAL};
 
 const FULL: usize = 512;
 const MS: Nanos = Nanos::from_millis(1);

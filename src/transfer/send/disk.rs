@@ -2,7 +2,8 @@
 //! It never reads a disk; it remembers what was asked for.
 
 use super::{ReadTransfer, Step};
-use crate::limits::{DISK_ASK_AGAIN, GIVE_UP};
+use crate::limits::DISK_ASK_AGAIN;
+use crate::transfer::patience::{DISK_SILENT, disk_is_silent};
 use crate::transfer::{BlockRange, Nanos};
 
 impl ReadTransfer {
@@ -66,8 +67,8 @@ impl ReadTransfer {
     }
 
     pub(super) fn ask_disk_again(&mut self, now: Nanos) -> Step {
-        if now - self.progress_at >= GIVE_UP {
-            return Step::GiveUp("the disk did not deliver the file");
+        if disk_is_silent(now - self.progress_at) {
+            return Step::GiveUp(DISK_SILENT);
         }
         let blocks = self.waiting();
         if blocks.count == 0 {

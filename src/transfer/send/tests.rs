@@ -1,7 +1,7 @@
 //! A transfer step by step: what is sent, when, and when it ends.
 
 use super::*;
-use crate::limits::RETRY_FLOOR;
+use crate::limits::{GIVE_UP, PAUSE_TIMER, RETRY_FLOOR};
 use crate::transfer::Rollover;
 
 const T0: Nanos = Nanos::from_secs(100);
@@ -311,6 +311,47 @@ fn a_silent_client_is_given_up_after_its_patience() {
         assert!(resends < 100);
     }
     assert!(transfer.deadline() >= at(1) + GIVE_UP);
+}
+
+/// Resends until there is a pause of seconds; says when it began and when it would end.
+fn into_the_pause(transfer: &mut ReadTransfer) -> (Nanos, Nanos) {
+    let mut now = T0;
+    for _ in 0..20 {
+        let next = transfer.deadline();
+        if next - now > PAUSE_TIMER {
+            return (now, next);
+        }
+        now = next;
+        transfer.expired(now);
+    }
+    panic!("no pause");
+}
+
+#[test]
+fn resends_pause_for_a_client_that_ignores_them() {
+    let mut transfer = lock_step(100_000);
+    transfer.ack(at(1), 1);
+    let (began, ends) = into_the_pause(&mut transfer);
+    assert!(began < at(1_000) && ends > began + PAUSE_TIMER);
+    // Its timer repeats the ACK that was lost.
+    assert_eq!(transfer.ack(began + PAUSE_TIMER, 2), send(3, 1));
+}
+
+/// Its repeated ACK causes no DATA, but who sends it waits for some.
+#[test]
+fn a_client_that_is_heard_ends_the_pause() {
+    let mut transfer = lock_step(100_000);
+    transfer.ack(at(1), 1);
+    let (began, ends) = into_the_pause(&mut transfer);
+    assert_eq!(
+        transfer.ack(began + Nanos::from_millis(20), 1),
+        Step::Nothing
+    );
+    assert!(
+        transfer.deadline() < began + Nanos::from_secs(1),
+        "{ends:?}"
+    );
+    assert!(transfer.deadline() > began + Nanos::from_millis(20));
 }
 
 /// tftp-hpa's utimeout may be 10 ms; 3,000 windows would go to a client that is not there.

@@ -270,6 +270,9 @@ impl Download {
     }
 
     fn old(&mut self, wire: u16, desk: &mut Desk<'_>) -> Next {
+        if desk.habits.put_off {
+            self.deadline = desk.now + desk.habits.read_pace.interval(self.tries);
+        }
         match desk.habits.on_old {
             OnOld::Ignore => {}
             OnOld::AckOnce => self.complain_once(desk),

@@ -18,6 +18,8 @@ pub struct Habits {
     pub read_pace: Pace,
     /// Whether that timer sends the last ACK again.
     pub resends_acks: bool,
+    /// A block that it ignores puts that timer off as well.
+    pub put_off: bool,
     pub on_old: OnOld,
     pub on_gap: OnGap,
     /// Keeps blocks behind a gap.

@@ -11,9 +11,9 @@ const fn ms(millis: u64) -> Nanos {
 }
 
 /// Every model.
-pub const ALL: [fn() -> Habits; 21] = [
+pub const ALL: [fn() -> Habits; 22] = [
     plain, ipxe, grub, pxelinux, uboot, uboot_wide, edk2, edk2_wide, windows, pi_rom, pi_boot,
-    curl, busybox, intel_rom, cisco, hpa, window_64, window_8, hoarder, rollover, impatient,
+    curl, busybox, intel_rom, cisco, hpa, window_64, window_8, hoarder, rollover, impatient, atftp,
 ];
 
 /// The one that asks for netascii.
@@ -30,6 +30,7 @@ pub fn plain() -> Habits {
         request_pace: Pace::every(ms(1_000), 30),
         read_pace: Pace::every(ms(1_000), 40),
         resends_acks: true,
+        put_off: false,
         on_old: OnOld::AckThat,
         on_gap: OnGap::Ignore,
         hoards: false,
@@ -243,6 +244,20 @@ pub fn hpa() -> Habits {
         asks: vec![Ask::Blksize2(1400), Ask::Utimeout(300_000)],
         request_pace: Pace::every(ms(300), 80),
         read_pace: Pace::every(ms(300), 80),
+        ..plain()
+    }
+}
+
+/// Answers the first repeat of a block, ignores the others, and begins to wait anew with each.
+pub fn atftp() -> Habits {
+    let pace = Pace::every(ms(5_000), 5);
+    Habits {
+        name: "atftp",
+        request_pace: pace,
+        read_pace: pace,
+        put_off: true,
+        on_old: OnOld::AckOnce,
+        closing: Closing::Icmp,
         ..plain()
     }
 }
