@@ -1,12 +1,15 @@
 //! A farm of clients around one endpoint, for the benches of the core.
 //! It never touches a socket or a clock: time is a number that grows.
 
+#[path = "../tests/support/datagram.rs"]
+mod datagram;
+
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 
+use datagram::datagram;
 use ringboot::endpoint::{
-    Datagram, Effects, Endpoint, Local, OpenRequest, Opened, Policy, Report, Route, SocketId,
-    Ticket, Train,
+    Effects, Endpoint, OpenRequest, Opened, Policy, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::{Nanos, Offer, SizeSaid, negotiate};
 use ringboot::wire::{Packet, decode, packet};
@@ -82,17 +85,7 @@ impl Farm {
 
     fn datagram(&mut self, client: u32, bytes: &[u8]) {
         let peer = SocketAddr::from(((0x7f00_0000 + client).to_be_bytes(), 2_000));
-        let datagram = Datagram {
-            route: Route {
-                peer: peer.into(),
-                local: Local::default(),
-                socket: SocketId(1),
-            },
-            listening: true,
-            carries_data: true,
-            max_blksize: 1468,
-            bytes,
-        };
+        let datagram = datagram(peer, bytes);
         self.endpoint
             .datagram(self.now, &datagram, &mut self.outside);
     }

@@ -124,6 +124,17 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counts what a socket gave.
+    pub(super) const fn received(&mut self, event: &Event<'_>) {
+        self.datagrams_received += 1;
+        if let Event::Datagram {
+            truncated: true, ..
+        } = event
+        {
+            self.truncated += 1;
+        }
+    }
+
     /// What became of zero-copy, where it was tried: a line for the log.
     pub(super) fn zero_copy(&self) -> Option<String> {
         let &Self {

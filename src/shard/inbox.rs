@@ -106,13 +106,7 @@ impl Inbox {
         on_event: &mut dyn FnMut(Event<'_>),
     ) {
         for event in self.datagrams(count, socket) {
-            counters.datagrams_received += 1;
-            if let Event::Datagram {
-                truncated: true, ..
-            } = event
-            {
-                counters.truncated += 1;
-            }
+            counters.received(&event);
             on_event(event);
         }
     }

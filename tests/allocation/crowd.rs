@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ringboot::endpoint::{
-    Datagram, Effects, Endpoint, Local, OpenRequest, Opened, Policy, Report, Route, SocketId,
-    Ticket, Train,
+    Effects, Endpoint, OpenRequest, Opened, Policy, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::Nanos;
 use ringboot::wire::packet;
 
 use super::counting::Tally;
+use super::datagram::datagram;
 
 /// The promise.
 const BYTES_MAX: usize = 512;
@@ -145,17 +145,7 @@ impl Crowd {
         let [_, _, high, low] = number.to_be_bytes();
         let [_, block, _, _] = number.to_be_bytes();
         let peer = SocketAddr::from(([10, block, high, low], 2_070));
-        let datagram = Datagram {
-            route: Route {
-                peer: peer.into(),
-                local: Local::default(),
-                socket: SocketId(1),
-            },
-            listening: true,
-            carries_data: true,
-            max_blksize: 1468,
-            bytes,
-        };
+        let datagram = datagram(peer, bytes);
         self.endpoint.datagram(self.now, &datagram, &mut self.sink);
     }
 }

@@ -5,13 +5,13 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 
 use ringboot::endpoint::{
-    Datagram, Effects, Endpoint, Local, OpenRequest, Opened, Policy, Report, Route, SocketId,
-    Ticket, Train,
+    Datagram, Effects, Endpoint, OpenRequest, Opened, Policy, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::Nanos;
 use ringboot::wire::packet;
 
 use super::counting::Tally;
+use super::datagram::datagram;
 use super::rng::Rng;
 
 const CLIENTS: u16 = 200;
@@ -157,15 +157,8 @@ impl Farm {
     fn datagram(&mut self, number: u16, listening: bool, bytes: &[u8]) {
         let peer = SocketAddr::from(([192, 0, 2, 7], FIRST_PORT + number));
         let datagram = Datagram {
-            route: Route {
-                peer: peer.into(),
-                local: Local::default(),
-                socket: SocketId(1),
-            },
             listening,
-            carries_data: true,
-            max_blksize: 1468,
-            bytes,
+            ..datagram(peer, bytes)
         };
         self.endpoint
             .datagram(self.now, &datagram, &mut self.network);

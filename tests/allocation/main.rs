@@ -7,6 +7,9 @@ mod endpoint;
 mod shard;
 mod upload;
 
+#[path = "../support/datagram.rs"]
+mod datagram;
+
 #[path = "../support/rng.rs"]
 #[allow(dead_code, reason = "shared with the tests of the server")]
 mod rng;

@@ -5,12 +5,12 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 
 use ringboot::endpoint::{
-    CreateRequest, Datagram, Effects, Endpoint, Local, OpenRequest, Policy, Report, Route,
-    SocketId, Ticket, Train,
+    CreateRequest, Datagram, Effects, Endpoint, OpenRequest, Policy, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::Nanos;
 
 use super::counting::Tally;
+use super::datagram::datagram;
 use super::rng::Rng;
 
 const CLIENTS: u16 = 100;
@@ -110,15 +110,8 @@ impl Farm {
     fn datagram(&mut self, client: u16, listening: bool, bytes: &[u8]) {
         let peer = SocketAddr::from(([192, 0, 2, 7], 2_000 + client));
         let datagram = Datagram {
-            route: Route {
-                peer: peer.into(),
-                local: Local::default(),
-                socket: SocketId(1),
-            },
             listening,
-            carries_data: true,
-            max_blksize: 1468,
-            bytes,
+            ..datagram(peer, bytes)
         };
         self.endpoint.datagram(self.now, &datagram, &mut self.disk);
     }

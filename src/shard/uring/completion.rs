@@ -119,13 +119,7 @@ impl State {
         };
         let counters = &mut self.delivery.counters;
         if let Some(event) = port.datagram(socket, completion) {
-            counters.datagrams_received += 1;
-            if let Event::Datagram {
-                truncated: true, ..
-            } = event
-            {
-                counters.truncated += 1;
-            }
+            counters.received(&event);
             on_event(event);
         }
         port.given += usize::from(completion.result() >= 0);

@@ -82,22 +82,14 @@ impl Inbox {
             let len = header.msg_len as usize;
             let (local, segment) = control::read(&header.msg_hdr);
             let bytes = &self.bytes[index * self.stride..][..len.min(self.stride)];
-            let mut datagram = Datagram {
+            let datagram = Datagram {
                 lane,
                 local,
                 from,
                 bytes,
                 len,
             };
-            let Some(segment) = segment else {
-                take(datagram);
-                continue;
-            };
-            for bytes in bytes.chunks(segment.max(1)) {
-                datagram.bytes = bytes;
-                datagram.len = bytes.len();
-                take(datagram);
-            }
+            datagram.hand_over(segment, take);
         }
         Ok((got, got == self.headers.len()))
     }

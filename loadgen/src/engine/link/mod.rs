@@ -33,6 +33,21 @@ pub struct Datagram<'a> {
     pub len: usize,
 }
 
+impl Datagram<'_> {
+    /// Hands it over, or one after the other what the kernel has merged into pieces of `segment`
+    /// bytes (UDP_GRO).
+    fn hand_over(mut self, segment: Option<usize>, take: &mut dyn FnMut(Datagram<'_>)) {
+        let Some(segment) = segment else {
+            return take(self);
+        };
+        for bytes in self.bytes.chunks(segment.max(1)) {
+            self.bytes = bytes;
+            self.len = bytes.len();
+            take(self);
+        }
+    }
+}
+
 /// Where a datagram leaves from and goes to.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {

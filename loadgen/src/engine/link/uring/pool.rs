@@ -93,21 +93,13 @@ fn read(lane: Lane, buffer: &[u8], take: &mut dyn FnMut(Datagram<'_>)) -> Option
     header.msg_controllen = control_len as _;
     let (local, segment) = control::read(&header);
     let bytes = payload.get(..len.min(payload.len()))?;
-    let mut datagram = Datagram {
+    let datagram = Datagram {
         lane,
         local,
         from,
         bytes,
         len,
     };
-    let Some(segment) = segment else {
-        take(datagram);
-        return Some(());
-    };
-    for bytes in bytes.chunks(segment.max(1)) {
-        datagram.bytes = bytes;
-        datagram.len = bytes.len();
-        take(datagram);
-    }
+    datagram.hand_over(segment, take);
     Some(())
 }
