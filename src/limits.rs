@@ -393,6 +393,11 @@ pub const RING_SMALL: RingSize = RingSize {
 /// Attempts to get completions that must come. Each one is a system call that makes progress.
 pub const RING_TRIES: u32 = 1000;
 
+/// Datagrams that try a new ring out, and the wait for each. Loopback loses some where a firewall
+/// drops at random or a receive buffer is full; one that comes proves the ring.
+pub const PROBE_TRIES: u32 = 5;
+pub const PROBE_WAIT: Nanos = Nanos::from_millis(200);
+
 /// Receives that may fail in a row without an ICMP error as the reason.
 pub const RECEIVE_FAILURES: u32 = 10_000;
 

@@ -16,6 +16,7 @@ use ringboot::files::{Deliver, Opened};
 use ringboot::observe::record::{Entry, Record};
 use ringboot::shard::{Address, IoChoice};
 use support::jail::{Hook, locks_64_kib, locks_nothing, no_io_uring, opens_64_files};
+use support::netns::{Netns, privileged};
 use support::server::{PATIENCE, PROGRAM, wants};
 use support::shard::{How, Shard, directly};
 use support::{Conversation, Fetch, Io, Root, Server, Setup, pattern};
@@ -71,6 +72,28 @@ fn scarce_locked_memory_makes_a_small_ring_or_none() {
     }
     let said = refused(locks_nothing);
     assert!(said.contains("RLIMIT_MEMLOCK is 0 KiB"), "{said}");
+}
+
+/// A new ring is tried out by a datagram on loopback, and that may be lost there as anywhere.
+#[test]
+fn a_lost_probe_is_no_reason_to_do_without_io_uring() {
+    if !wants(Io::Uring) || !privileged() {
+        return;
+    }
+    let netns = Netns::new();
+    // Two datagrams of 8 bytes, each 36 with its headers.
+    netns.drop_arriving("iifname lo udp length 16 quota 72 bytes");
+    let root = Root::with("file", b"content");
+    let setup = Setup {
+        io: Io::Uring,
+        single_port: false,
+    };
+    let server = Server::on(root.path(), setup)
+        .netns(&netns)
+        .default_listen()
+        .start();
+    assert!(server.ready().contains(" io=uring "), "{}", server.ready());
+    server.stop();
 }
 
 /// Each file that is served is an open one, and processes start with a limit of 1,024: it is raised

@@ -1,4 +1,4 @@
-//! Tries a new ring out: one datagram through it, out and in again.
+//! Tries a new ring out: a datagram through it, out and in again.
 //! It never touches the sockets that the ring is for.
 
 use core::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +15,7 @@ use super::setup::{Built, Slots};
 use super::tag::Tag;
 use crate::clock;
 use crate::endpoint::SocketId;
+use crate::limits::{PROBE_TRIES, PROBE_WAIT};
 use crate::shard::address::Name;
 use crate::shard::backend::Event;
 use crate::transfer::Nanos;
@@ -67,35 +68,48 @@ impl Probe {
         };
         let receive = port.receive(slot, BORROWED.0);
         let send = opcode::SendMsg::new(Fixed(slot), &raw const header).build();
-        // SAFETY: the message is submitted before this function returns, and the send does not
-        // outlast the submission; the port outlives the ring.
+        // SAFETY: the port outlives the ring.
         unsafe {
             push(
                 &mut built.ring,
                 &receive.user_data(Tag::Receive(BORROWED).pack()),
             );
-            push(&mut built.ring, &send.user_data(Tag::Send(0).pack()));
         }
-        let deadline = clock::now() + Nanos::from_secs(1);
-        let (mut sent, mut received) = (false, false);
-        while !(sent && received) {
-            if clock::now() >= deadline {
-                return Err(io::Error::from(io::ErrorKind::TimedOut));
-            }
-            enter(&mut built.ring, Wait::For(1, Some(deadline)))?;
-            for completion in built.ring.completion() {
-                check(&completion)?;
-                if Tag::unpack(completion.user_data()) == Some(Tag::Send(0)) {
-                    sent = true;
-                } else if let Some(port) = built.ports.first_mut() {
-                    let event = port.datagram(BORROWED, &completion);
-                    received = matches!(event, Some(Event::Datagram { bytes: PAYLOAD, .. }));
-                    port.recycle(&completion);
-                }
+        let send = send.user_data(Tag::Send(0).pack());
+        for _ in 0..PROBE_TRIES {
+            // SAFETY: the message is submitted before this function returns, and the send does not
+            // outlast the submission.
+            unsafe { push(&mut built.ring, &send) };
+            if arrives(built, PAYLOAD)? {
+                return Ok(());
             }
         }
-        Ok(())
+        Err(io::Error::from(io::ErrorKind::TimedOut))
     }
+}
+
+/// Waits until the datagram has left and is here. `false`: it got lost, as a host's firewall may have
+/// it even on loopback.
+fn arrives(built: &mut Built, payload: &[u8]) -> io::Result<bool> {
+    let deadline = clock::now() + PROBE_WAIT;
+    let (mut sent, mut received) = (false, false);
+    while !(sent && received) {
+        if clock::now() >= deadline {
+            return Ok(false);
+        }
+        enter(&mut built.ring, Wait::For(1, Some(deadline)))?;
+        for completion in built.ring.completion() {
+            check(&completion)?;
+            if Tag::unpack(completion.user_data()) == Some(Tag::Send(0)) {
+                sent = true;
+            } else if let Some(port) = built.ports.first_mut() {
+                let event = port.datagram(BORROWED, &completion);
+                received = matches!(event, Some(Event::Datagram { bytes, .. }) if bytes == payload);
+                port.recycle(&completion);
+            }
+        }
+    }
+    Ok(true)
 }
 
 impl AsFd for Probe {
