@@ -26,6 +26,13 @@ fn u_boot_boots_linux() {
     boot("u-boot");
 }
 
+/// Eight machines at once, two of each chain: DHCP, firmware, kernels and initrds cross each other.
+#[test]
+#[ignore = "minutes on two cores"]
+fn eight_machines_boot_at_once() {
+    boot("storm");
+}
+
 /// Runs one chain; `RINGBOOT_BOOT_IO` names the backend when it is not `auto`.
 fn boot(chain: &str) {
     if std::env::var_os("RINGBOOT_SKIP_BOOT").is_some_and(|value| value == "1") {

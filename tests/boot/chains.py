@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Callable
 
 SERVER = "192.0.2.1"  # TEST-NET-1, and only inside the test's own network namespace.
-MAC = "52:54:00:12:34:56"
 
 UBOOT = "/usr/lib/u-boot/qemu-x86/u-boot.rom"
 UBOOT_WINDOW = 16
@@ -26,7 +25,8 @@ class Chain:
     name: str
     bootfile: str
     fill_root: Callable[[Path, str], None]
-    firmware: Callable[[Path], list]
+    # From the run's folder and the hardware address to QEMU's words.
+    firmware: Callable[[Path, str], list]
     # The files that must reach the machine, each with the windowsize that the client in charge asks for.
     fetches: list
 
@@ -100,12 +100,12 @@ def uboot_script_image(script: bytes) -> bytes:
     return header(zlib.crc32(header(0))) + payload
 
 
-def bios_with_ipxe(_run_dir: Path) -> list:
+def bios_with_ipxe(_run_dir: Path, mac: str) -> list:
     """SeaBIOS, and the option ROM that QEMU puts on the card by itself: iPXE with PXE's services for PXELINUX."""
-    return ["-device", nic()]
+    return ["-device", nic(mac)]
 
 
-def edk2(run_dir: Path) -> list:
+def edk2(run_dir: Path, mac: str) -> list:
     """OVMF with its own network stack: an option ROM would bring iPXE's driver and hide EDK2's TFTP client."""
     code, variables = next(pair for pair in OVMF_PAIRS if all(Path(path).exists() for path in pair))
     own_variables = run_dir / "ovmf-variables.fd"
@@ -115,17 +115,17 @@ def edk2(run_dir: Path) -> list:
         "-drive", f"if=pflash,unit=1,format=raw,file={own_variables}",
         # Since 2024 EDK2 leaves the network off without a source of random numbers.
         "-device", "virtio-rng-pci",
-        "-device", f"{nic()},romfile=",
+        "-device", f"{nic(mac)},romfile=",
     ]
 
 
-def uboot(_run_dir: Path) -> list:
+def uboot(_run_dir: Path, mac: str) -> list:
     """U-Boot in place of a BIOS; its driver for x86 is the e1000's."""
-    return ["-bios", UBOOT, "-device", f"e1000,netdev=net0,mac={MAC},romfile="]
+    return ["-bios", UBOOT, "-device", f"e1000,netdev=net0,mac={mac},romfile="]
 
 
-def nic() -> str:
-    return f"virtio-net-pci,netdev=net0,mac={MAC},bootindex=1"
+def nic(mac: str) -> str:
+    return f"virtio-net-pci,netdev=net0,mac={mac},bootindex=1"
 
 
 def lock_step(*files: str) -> list:

@@ -7,7 +7,7 @@ from pathlib import Path
 from chains import Chain, command_line
 from failure import Failure
 from initrd import write_initrd
-from network import TAP
+from network import tap_name
 from processes import Child, wait_until
 
 MARKER = "RINGBOOT-BOOT-OK"
@@ -26,24 +26,28 @@ def cpu(accelerator: str) -> list:
     return ["-accel", accelerator, "-cpu", "host" if accelerator == "kvm" else "max"]
 
 
-def start_machine(chain: Chain, accelerator: str, run_dir: Path) -> Child:
-    network = ["-netdev", f"tap,id=net0,ifname={TAP},script=no,downscript=no"]
+def mac_address(number: int) -> str:
+    return f"52:54:00:12:34:{number:02x}"
+
+
+def start_machine(chain: Chain, accelerator: str, run_dir: Path, number: int = 0) -> Child:
+    network = ["-netdev", f"tap,id=net0,ifname={tap_name(number)},script=no,downscript=no"]
     serial = ["-serial", f"file:{run_dir / 'serial.log'}"]
     return Child(
         "qemu",
-        [*BASE, *cpu(accelerator), *network, *chain.firmware(run_dir), *serial],
+        [*BASE, *cpu(accelerator), *network, *chain.firmware(run_dir, mac_address(number)), *serial],
         run_dir / "qemu.log",
     )
 
 
-def wait_for_marker(machine: Child, serial: Path, accelerator: str, chain: Chain, nonce: str):
+def wait_for_marker(machine: Child, serial: Path, seconds: float, chain: Chain, nonce: str):
     expected = f"{MARKER} {chain.name} {nonce}"
 
     def seen() -> bool:
         return serial.exists() and expected in serial.read_text(errors="replace")
 
     try:
-        wait_until(seen, SECONDS[accelerator], machine, f"printing '{expected}'")
+        wait_until(seen, seconds, machine, f"printing '{expected}'")
     except Failure:
         # The machine powers off right after the marker: look once more at what it left.
         if not seen():

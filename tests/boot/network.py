@@ -1,4 +1,4 @@
-"""The network of one run: a tap device that is the whole farm's wire, and DHCP on it."""
+"""The network of one run: a switch with a tap device for each machine, and DHCP on it."""
 
 import os
 import stat
@@ -9,20 +9,28 @@ from chains import SERVER
 from failure import Failure
 from processes import Child, wait_until
 
-TAP = "farm0"
+SWITCH = "farm"
 
 
-def create_wire():
+def tap_name(number: int) -> str:
+    return f"{SWITCH}{number}"
+
+
+def create_wire(machines: int = 1):
     ensure_tun_device()
-    for command in [
-        "link set lo up",
-        f"tuntap add dev {TAP} mode tap",
-        f"address add {SERVER}/24 dev {TAP}",
-        f"link set {TAP} up",
-    ]:
-        done = subprocess.run(["ip", *command.split()], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failure(f"ip {command}: {done.stderr.strip()}")
+    run_ip("link set lo up")
+    run_ip(f"link add {SWITCH} type bridge")
+    for tap in map(tap_name, range(machines)):
+        run_ip(f"tuntap add dev {tap} mode tap")
+        run_ip(f"link set {tap} master {SWITCH} up")
+    run_ip(f"address add {SERVER}/24 dev {SWITCH}")
+    run_ip(f"link set {SWITCH} up")
+
+
+def run_ip(command: str):
+    done = subprocess.run(["ip", *command.split()], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"ip {command}: {done.stderr.strip()}")
 
 
 def ensure_tun_device():
@@ -36,18 +44,24 @@ def ensure_tun_device():
             raise Failure(f"no /dev/net/tun, and it cannot be made: {error}") from None
 
 
-def start_dhcp(bootfile: str, log: Path) -> Child:
-    """dnsmasq as DHCP server only: its own TFTP stays off, so that only the server under test can answer."""
+def start_dhcp(bootfiles: dict, log: Path) -> Child:
+    """dnsmasq as DHCP server only: its own TFTP stays off, so that only the server under test can answer.
+
+    `bootfiles` are by hardware address.
+    """
+    boots = []
+    for number, (mac, bootfile) in enumerate(bootfiles.items()):
+        boots += [f"--dhcp-host={mac},set:machine{number}", f"--dhcp-boot=tag:machine{number},{bootfile},,{SERVER}"]
     dnsmasq = Child(
         "dnsmasq",
         [
             "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--leasefile-ro",
             "--port=0", "--log-dhcp",
-            f"--interface={TAP}", "--bind-interfaces",
+            f"--interface={SWITCH}", "--bind-interfaces",
             "--dhcp-range=192.0.2.100,192.0.2.150,255.255.255.0,1h",
-            # One client, a network of our own: the ping before an offer would only cost three seconds.
+            # A network of our own: the ping before an offer would only cost three seconds.
             "--no-ping", "--dhcp-authoritative",
-            f"--dhcp-boot={bootfile},,{SERVER}",
+            *boots,
         ],
         log,
     )
@@ -63,7 +77,7 @@ def lose_packets(per_mille: int):
     """
     drop = f"meta l4proto udp udp dport != {{ 67, 68 }} numgen random mod 1000 < {per_mille} drop;"
     hooks = "".join(
-        f"chain {hook} {{ type filter hook {hook} device {TAP} priority 0; {drop} }}\n" for hook in ["ingress", "egress"]
+        f"chain {hook} {{ type filter hook {hook} device {SWITCH} priority 0; {drop} }}\n" for hook in ["ingress", "egress"]
     )
     done = subprocess.run(["nft", f"table netdev loss {{\n{hooks}}}"], capture_output=True, text=True)
     if done.returncode != 0:
