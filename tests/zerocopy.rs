@@ -184,9 +184,11 @@ fn it_is_on_where_the_device_does_not_copy_and_off_where_the_kernel_does() {
 fn on_loopback_it_is_tried_four_times() {
     let Some(lab) = Lab::new(2) else { return };
     let server = Server::on(lab.root.path(), Setup::URING).shards(1).start();
-    for _ in 0..12 {
+    for _ in 0..40 {
         let fetched = Fetch::new(&server, "file", &OPTIONS).complete();
         assert_eq!(fetched.data, lab.data);
+        // Frames are laid out meanwhile, on a thread that gives way to others.
+        thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(summary(&server.stop()), [0, 4, 0]);
 }
@@ -339,6 +341,32 @@ fn an_image_outlives_its_trains() {
     });
 }
 
+/// The catalog lets go of what a file was as soon as it is asked for what it is: not from under trains.
+#[test]
+fn an_image_outlives_its_place_in_the_catalog() {
+    let Some(lab) = Lab::new(11) else { return };
+    lab.hold("ifb0", "8kbit");
+    lab.pair.server.inside(|| {
+        let mut sender = Sender::new();
+        let catalog = Catalog::default();
+        let image = framed_by(&catalog, &lab.root);
+        let held = Arc::downgrade(&image);
+        for _ in 0..8 {
+            sender.send_train(&image);
+        }
+        drop(image);
+        displace(&catalog, &lab.root);
+        assert!(held.strong_count() > 0, "under way, and gone");
+        lab.let_go("ifb0");
+        let end = Instant::now() + PATIENCE;
+        while held.strong_count() > 0 {
+            assert!(Instant::now() < end, "released, and kept");
+            sender.turn(Nanos::from_millis(100));
+        }
+        drop(catalog);
+    });
+}
+
 #[test]
 fn an_image_outlives_a_ring_that_was_closed_over_it() {
     let Some(lab) = Lab::new(9) else { return };
@@ -448,10 +476,14 @@ impl Sender {
 
 /// The file of a root, laid out in frames.
 fn framed(root: &Root) -> Arc<Image> {
+    framed_by(&Catalog::default(), root)
+}
+
+fn framed_by(catalog: &Catalog, root: &Root) -> Arc<Image> {
     let root = Arc::new(ringboot::files::Root::open(root.path()).expect("a root"));
     let loader = Loader::start(Vec::new(), 1 << 30).expect("threads");
     let file = root.open_named(b"file").expect("opened");
-    let image = Catalog::default().open(file, false, clock::now());
+    let image = catalog.open(file, false, clock::now());
     let image = image.expect("an image");
     for _ in 0..FRAME_AFTER {
         loader.note_transfer(&image, 1428);
@@ -460,4 +492,14 @@ fn framed(root: &Root) -> Arc<Image> {
     drop(loader);
     assert!(image.framed(1428, 1, 1).is_some(), "not framed");
     image
+}
+
+/// Has the catalog let go of the file as it was.
+fn displace(catalog: &Catalog, root: &Root) {
+    let path = root.path().join("file");
+    std::fs::write(&path, b"other").expect("overwritten");
+    let file = std::fs::File::open(path).expect("opened");
+    let other = catalog.open(file, false, clock::now());
+    assert_eq!(other.expect("an image").size(), 5);
+    drop(catalog.expire(clock::now()));
 }
