@@ -49,6 +49,10 @@ pub const UNPROVEN_LIFETIME: Nanos = Nanos::from_secs(10);
 /// 24 s, U-Boot 25 s).
 pub const GIVE_UP: Nanos = Nanos::from_secs(30);
 
+/// A client whose port is closed after all was sent may have acknowledged it just before: that ACK waits
+/// in our socket, if anywhere, and a busy shard comes to it in some turns.
+pub const LAST_ACK: Nanos = Nanos::from_millis(20);
+
 /// With a negotiated `timeout`, at least this many of it pass before giving up.
 pub const GIVE_UP_TIMEOUTS: u64 = 5;
 

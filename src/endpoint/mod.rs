@@ -188,7 +188,8 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
     }
 
-    /// ICMP says that nobody listens at `peer`: one proof of absence ends its transfer.
+    /// ICMP says that nobody listens at `peer`: one proof of absence ends its transfer, unless its last
+    /// ACK may be here already.
     pub fn unreachable<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
@@ -196,15 +197,20 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         socket: SocketId,
         effects: &mut F,
     ) {
-        if let Some(ticket) = self.find(peer, socket) {
-            self.finish(
-                now,
-                ticket,
-                Outcome::PeerGone,
-                "the client's port is closed",
-                effects,
-            );
+        let Some(ticket) = self.find(peer, socket) else {
+            return;
+        };
+        if let Some(Phase::Reading { transfer, .. }) = self.phase(ticket)
+            && transfer.port_closed(now)
+        {
+            return self.rearm(ticket);
         }
+        self.gone(now, ticket, effects);
+    }
+
+    fn gone<F: Effects<Image = I>>(&mut self, now: Nanos, ticket: Ticket, effects: &mut F) {
+        let reason = "the client's port is closed";
+        self.finish(now, ticket, Outcome::PeerGone, reason, effects);
     }
 
     /// The kernel could not read the file's pages for a send: it was truncated.
@@ -400,6 +406,9 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
         match &mut tenant.phase {
             Phase::Opening | Phase::Waiting { .. } => {}
+            Phase::Reading { transfer, .. } if transfer.is_closing() => {
+                self.gone(now, ticket, effects);
+            }
             Phase::Reading { transfer, .. } => {
                 let step = transfer.expired(now);
                 self.act(now, ticket, step, effects);

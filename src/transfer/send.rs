@@ -10,7 +10,7 @@ use super::patience::{Loss, Signs};
 use super::retry::Retry;
 use super::time::Nanos;
 use super::window::{BlockRange, last_block};
-use crate::limits::{UNPROVEN_DATA, UNPROVEN_LIFETIME, UNPROVEN_OACKS};
+use crate::limits::{LAST_ACK, UNPROVEN_DATA, UNPROVEN_LIFETIME, UNPROVEN_OACKS};
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct ReadTransfer {
     repeated: u64,
     /// The newest ACK told of one more block among those that were sent again.
     stepping: bool,
+    /// The client's port is closed, and it may have everything.
+    closing: bool,
     /// A block has left.
     begun: bool,
 }
@@ -97,6 +99,7 @@ impl ReadTransfer {
             settled: true,
             repeated: 0,
             stepping: false,
+            closing: false,
             begun: false,
         }
     }
@@ -152,6 +155,24 @@ impl ReadTransfer {
         }
         self.retry.back_off();
         self.first_answer(now)
+    }
+
+    /// ICMP says that the client's port is closed. A client closes it with its last ACK, and the kernel
+    /// tells of a block that was sent once more before it hands over that ACK: where all has left, the
+    /// ACK has a moment to turn up. Says whether that is so.
+    pub fn port_closed(&mut self, now: Nanos) -> bool {
+        let may_be_whole = self.proven && !self.is_parked() && self.sent == self.last_block();
+        if may_be_whole && !self.closing {
+            self.closing = true;
+            self.deadline = self.deadline.min(now + LAST_ACK);
+        }
+        may_be_whole
+    }
+
+    /// Whether the client's port is closed, so that the next deadline is the end.
+    #[must_use]
+    pub const fn is_closing(&self) -> bool {
+        self.closing
     }
 
     fn oack_accepted(&mut self, now: Nanos) -> Step {

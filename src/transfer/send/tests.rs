@@ -354,6 +354,22 @@ fn a_client_that_is_heard_ends_the_pause() {
     assert!(transfer.deadline() > began + Nanos::from_millis(20));
 }
 
+/// It closes its port with its last ACK, of which the kernel tells later than of a refused resend.
+#[test]
+fn a_closed_port_waits_for_the_last_ack_where_all_has_left() {
+    let mut transfer = lock_step(1_000);
+    assert_eq!(transfer.ack(at(1), 1), send(2, 1));
+    assert!(transfer.port_closed(at(2)) && transfer.is_closing());
+    assert!(transfer.deadline() <= at(2) + LAST_ACK);
+    let end = transfer.deadline();
+    assert!(transfer.port_closed(at(3)));
+    assert_eq!(transfer.deadline(), end, "once");
+    assert_eq!(transfer.ack(at(3), 2), Step::Completed);
+    let mut transfer = lock_step(10_000);
+    transfer.ack(at(1), 1);
+    assert!(!transfer.port_closed(at(2)) && !transfer.is_closing());
+}
+
 /// tftp-hpa's utimeout may be 10 ms; 3,000 windows would go to a client that is not there.
 #[test]
 fn a_short_timeout_does_not_flood_a_client_that_vanished() {
