@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::netns::privileged;
-use support::{Io, Netns, Root, Server, Setup, pattern, programs};
+use support::{Io, Netns, Root, Server, Setup, pattern};
 
 const SIZE: usize = 2_000_000;
 const BLKSIZE: usize = 1428;
