@@ -115,7 +115,7 @@ fn port_69_works_where_the_namespace_gives_it_to_everybody() {
     if !possible() {
         return;
     }
-    // As engines do by themselves for networks of their own, and Kubernetes by a safe sysctl.
+    // As Docker does by itself for networks of its own, and Kubernetes by a safe sysctl.
     let (root, netns) = (Root::with("file", &content()), network(0));
     let container = Bundle::new(root.path(), &netns, ours()).start();
     serves(&container, &netns, "127.0.0.1:69");

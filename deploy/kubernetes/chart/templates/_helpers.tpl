@@ -144,7 +144,7 @@ spec:
         allowPrivilegeEscalation: false
         readOnlyRootFilesystem: true
         {{- if $host }}
-        # The node's port 69. Root with this capability and no other; the server gives it up once the port is bound.
+        # The node's port 69: root with this capability and no other, because Kubernetes gives none to other users.
         runAsUser: 0
         {{- end }}
         capabilities:
