@@ -4,7 +4,8 @@
 #[macro_use]
 mod support;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -179,6 +180,29 @@ backends! {
         server.stop();
     }
 
+    /// Monitoring sees that the file on the disk is not the one in force.
+    fn a_metric_tells_how_the_last_reading_went(setup) {
+        let site = Site::new("root = '.'\n");
+        let args = ["--admin", "127.0.0.1:0"];
+        let server = Server::configured(&site.config(), setup).args(&args).start();
+        let admin = server.find_line(SOON, |line| line.contains("admin port: http://"));
+        let admin = admin.expect("an admin port");
+        let (_, admin) = admin.split_once("http://").expect("an address");
+        let admin: SocketAddr = admin.split_once('/').expect("a path").0.parse().expect("an address");
+        assert_eq!(metric(admin, "successful"), 1);
+        let begun = metric(admin, "success_timestamp_seconds");
+        thread::sleep(Duration::from_millis(1_100));
+        site.configure("root = ");
+        reload(&server);
+        assert_eq!(metric(admin, "successful"), 0);
+        assert_eq!(metric(admin, "success_timestamp_seconds"), begun);
+        site.configure("root = '.'\n");
+        reload(&server);
+        assert_eq!(metric(admin, "successful"), 1);
+        assert!(metric(admin, "success_timestamp_seconds") > begun);
+        server.stop();
+    }
+
     fn what_needs_a_restart_is_named_and_the_rest_holds(setup) {
         let site = Site::new("root = 'a'\nframe-memory = 16\n");
         site.dir.write("a/file", b"of a");
@@ -282,6 +306,19 @@ backends! {
         assert!(done > 10, "{done} of {reloads}");
         assert!(!said.contains("nothing has changed"), "{said}");
     }
+}
+
+/// The value of `tftp_config_last_reload_…`.
+fn metric(admin: SocketAddr, what: &str) -> u64 {
+    let mut stream = TcpStream::connect(admin).expect("a connection");
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let name = format!("tftp_config_last_reload_{what} ");
+    let value = answer.lines().find_map(|line| line.strip_prefix(&name));
+    let value = value.unwrap_or_else(|| panic!("no {name}in\n{answer}"));
+    value.trim().parse().expect("a number")
 }
 
 /// Names of one root and directory.
