@@ -49,7 +49,8 @@ fn kea_takes_its_file() {
     let Some(folder) = unpacked(&packages) else {
         return;
     };
-    let libraries = folder.join("usr/lib/x86_64-linux-gnu");
+    let libraries = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let libraries = folder.join(libraries);
     let mut kea = Command::new(folder.join("usr/sbin/kea-dhcp4"));
     kea.env("LD_LIBRARY_PATH", libraries)
         // Its own folder for locks is not there.
