@@ -5,6 +5,7 @@ mod answer;
 mod door;
 mod events;
 mod hub;
+mod page;
 mod route;
 
 use core::fmt;
@@ -165,10 +166,12 @@ async fn converse(stream: TcpStream, reception: Arc<Reception>, seat: OwnedSemap
     drop(seat);
 }
 
-/// A predecessor's connections must not keep the port from a successor.
+/// A predecessor that drains must not keep the port from its successor: while both are there, either
+/// answers. Only the same user can share a port so.
 fn listen(addr: SocketAddr) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     if addr.is_ipv6() {
         socket.set_only_v6(false)?;

@@ -215,8 +215,9 @@ fn event(file: &FileEvent, boot: u64, now: u64) -> Vec<Line<'static>> {
     let took = file.ended.unwrap_or(now).saturating_sub(file.began);
     let style = match file.outcome.as_str() {
         "completed" => colour(State::Done),
-        "missing" | "probe" => Style::new().dim(),
         _ if file.ended.is_none() => colour(State::Fetching),
+        "missing" => Style::new().dim(),
+        _ if file.advice.is_empty() => Style::new().dim(),
         _ => colour(State::Failing),
     };
     let times = if file.times > 1 {

@@ -1,10 +1,10 @@
 //! Who may look, and what a visitor can do to the admin port: nothing.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::http::{Watched, address, get, raw};
+use super::http::{Answer, Watched, address, get, raw};
 use crate::support::server::{Server, run_to_end};
 use crate::support::{Root, Setup};
 
@@ -88,6 +88,16 @@ fn only_get_is_answered_and_every_answer_says_how_to_treat_it() {
             assert!(answer.head.contains(header), "{path}: {answer:?}");
         }
     }
+    let policy = |answer: &Answer| {
+        let line = answer
+            .head
+            .lines()
+            .find(|line| line.starts_with("content-security-policy"));
+        line.expect("a policy").to_owned()
+    };
+    let (one, other) = (watched.get("/"), watched.get("/"));
+    assert!(policy(&one).contains("script-src 'nonce-") && !policy(&one).contains("unsafe"));
+    assert_ne!(policy(&one), policy(&other), "a number that is used once");
     let head = format!("HEAD /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     let answer = raw(watched.admin, &head);
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
@@ -148,23 +158,30 @@ fn silent_and_endless_visitors_are_shown_out() {
 }
 
 #[test]
-fn a_taken_port_is_told() {
+fn a_taken_port_is_told_and_a_successor_takes_over() {
     let root = Root::new();
-    let watched = Watched::start(&root, Setup::EPOLL, &[]);
+    let foreign = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = foreign.local_addr().expect("an address").to_string();
     let root_path = root.path().to_str().expect("text");
-    let admin = watched.admin.to_string();
     let output = run_to_end(&[
         "serve",
         root_path,
         "--listen",
         "127.0.0.1:0",
         "--admin",
-        &admin,
+        &taken,
     ]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains(&format!("--admin {admin}: cannot listen there")),
+        said.contains(&format!("--admin {taken}: cannot listen there")),
         "{said}"
     );
+
+    let old = Watched::start(&root, Setup::EPOLL, &[]);
+    let admin = old.admin.to_string();
+    let args = ["--admin", admin.as_str()];
+    let new = Server::on(root.path(), Setup::EPOLL).args(&args).start();
+    old.server.stop();
+    assert_eq!(get(address(&new), "/readyz", &[]).status, 200);
 }

@@ -13,22 +13,11 @@ use super::answer::{self, Body, TEXT};
 use super::door::Door;
 use super::events;
 use super::hub::{Hub, json};
+use super::page;
 use crate::clock;
 use crate::limits::{ADMIN_STREAMS, LIVE_WITHIN};
 use crate::observe::health::Health;
 use crate::observe::metrics::{Metrics, classic};
-
-/// The farm, all in one file.
-const PAGE: &str = concat!(
-    include_str!("../dashboard/head.html"),
-    "<style>\n",
-    include_str!("../dashboard/farm.css"),
-    "</style>\n",
-    include_str!("../dashboard/body.html"),
-    "<script>\n",
-    include_str!("../dashboard/farm.js"),
-    "</script>\n"
-);
 
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
@@ -82,7 +71,7 @@ impl Desk {
             return answer::turned_away(stranger);
         }
         match request.uri().path() {
-            "/" => answer::with(StatusCode::OK, "text/html; charset=utf-8", PAGE),
+            "/" => page::page(),
             "/metrics" => self.metrics(request.headers()),
             "/events" => self.events(request.method()),
             "/machine" => self.machine(request.uri().query()),

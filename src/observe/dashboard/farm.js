@@ -371,7 +371,7 @@ function step(it, f) {
 function event(it, f, end) {
   const item = make("li");
   const live = f.ended === null;
-  item.dataset.end = live ? (f.plain ? "stuck" : "live") : f.outcome === "completed" ? "completed" : quiet(f) || f.outcome === "probe" ? f.outcome : "failed";
+  item.dataset.end = live ? (f.plain ? "stuck" : "live") : f.outcome === "completed" ? "completed" : quiet(f) ? "missing" : f.advice ? "failed" : "probe";
   const bar = make("div", "span"), fill = make("i"), whole = end - it.boot;
   fill.style.left = Math.min(99, 100 * Math.max(0, f.began - it.boot) / whole) + "%";
   fill.style.width = Math.max(.5, 100 * ((f.ended || it.now) - f.began) / whole) + "%";

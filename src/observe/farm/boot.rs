@@ -3,7 +3,7 @@
 
 use super::stage::Stage;
 use super::view::FileEvent;
-use super::words::explain;
+use super::words::{explain, is_served};
 use crate::endpoint::Outcome;
 use crate::limits::{BOOT_GAP, FARM_FILES, NAME_SHOWN};
 use crate::observe::record::Record;
@@ -64,7 +64,7 @@ impl Boot {
     }
 
     pub fn add(&mut self, record: &Record, stage: Stage, began: Nanos, now: Nanos) {
-        let completed = record.outcome == Outcome::Completed;
+        let completed = is_served(record.outcome, &record.reason);
         self.completed = self.completed.saturating_add(completed.into());
         let missing = record.outcome == Outcome::Missing;
         self.misses = self.misses.saturating_add(missing.into());

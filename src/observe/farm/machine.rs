@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use super::boot::Boot;
 use super::stage::Stage;
 use super::view::State;
-use super::words::{explain, is_failure};
+use super::words::{explain, is_failure, is_served};
 use crate::endpoint::{Doing, Glimpse, Outcome, Ticket};
 use crate::limits::{DONE_AFTER, FARM_LIVE, SILENT_AFTER, STUCK_AFTER};
 use crate::observe::record::Record;
@@ -92,10 +92,9 @@ impl Machine {
     /// A transfer of it was seen.
     pub fn glimpse(&mut self, shard: usize, picture: u64, seen: &Glimpse, now: Nanos) {
         self.changed = true;
-        self.heard_at = self.heard_at.max(seen.progress_at);
-        self.begin_anew(seen.since, Stage::of(seen.name.as_bytes()));
         let same = |live: &&mut Live| live.shard == shard && live.ticket == seen.ticket;
         if let Some(live) = self.live.iter_mut().find(same) {
+            self.heard_at = self.heard_at.max(seen.progress_at);
             live.follow(picture, seen, now);
             return;
         }
@@ -103,6 +102,8 @@ impl Machine {
             return;
         }
         let name = seen.name.as_bytes();
+        self.begin_anew(seen.since, Stage::of(name));
+        self.heard_at = self.heard_at.max(seen.progress_at);
         self.live.push(Live {
             shard,
             port: seen.peer.port(),
@@ -135,10 +136,10 @@ impl Machine {
         let port = record.client.port();
         self.live.retain(|live| live.port != port);
         self.boot.add(record, stage, began, now);
-        if record.outcome == Outcome::Completed {
+        if is_served(record.outcome, &record.reason) {
             self.failed = None;
             self.done_at = Some(now);
-        } else if is_failure(record.outcome, stage) {
+        } else if is_failure(record.outcome, &record.reason, stage) {
             if self.failed.is_none() {
                 self.failed_at = now;
             }

@@ -46,7 +46,7 @@ impl Farm {
         // That it began anew is told by what follows.
         let restart =
             record.outcome == Outcome::Aborted && record.reason.contains("another request");
-        if is_failure(record.outcome, Stage::of(&record.file)) && !restart {
+        if is_failure(record.outcome, &record.reason, Stage::of(&record.file)) && !restart {
             self.failures.add(id, record, now);
         }
     }

@@ -138,6 +138,19 @@ fn a_machine_boots() {
         farm.detail(look.rows[0].id, next).expect("a machine").boots,
         3
     );
+    // Watched or not.
+    let later = next + BOOT_GAP + Nanos::from_secs(1);
+    let again = Glimpse {
+        since: later,
+        ..seen(ip, 9, "pxelinux.0", Doing::Sending, later, 0)
+    };
+    farm.glimpse(0, &again, later);
+    assert_eq!(
+        farm.detail(look.rows[0].id, later)
+            .expect("a machine")
+            .boots,
+        4
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the farm tells those who watch it: the page, `ringboot top`, and whoever reads `/events`.
 //! It never holds more than one look at the farm. Times are milliseconds on the server's own clock.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::stage::Stage;
 
@@ -23,8 +23,8 @@ pub struct Look {
 }
 
 /// One machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "RowCells", into = "RowCells")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "RowCells")]
 pub struct Row {
     pub id: u32,
     pub ip: String,
@@ -94,26 +94,27 @@ impl From<RowCells> for Row {
     }
 }
 
-impl From<Row> for RowCells {
-    fn from(row: Row) -> Self {
-        (
-            row.id,
-            row.ip,
-            row.mac,
-            row.host,
-            row.state,
-            row.why,
-            row.since,
-            row.file,
-            row.stage,
-            row.bytes,
-            row.size,
-            row.rate,
-            row.resends,
-            row.round_trip,
-            row.files,
-            row.misses,
-        )
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cells = (
+            self.id,
+            &self.ip,
+            &self.mac,
+            &self.host,
+            self.state,
+            &self.why,
+            self.since,
+            &self.file,
+            self.stage,
+            self.bytes,
+            self.size,
+            self.rate,
+            self.resends,
+            self.round_trip,
+            self.files,
+            self.misses,
+        );
+        cells.serialize(serializer)
     }
 }
 

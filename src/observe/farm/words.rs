@@ -11,15 +11,27 @@ pub struct Words {
     pub advice: &'static str,
 }
 
-/// Whether this end is something to look after. Loaders try configurations that do not exist, and ask
-/// for sizes; that is how they work.
+/// Whether this end is something to look after. Loaders try configurations that do not exist, ask for
+/// sizes and close files by an ERROR; that is how they work.
 #[must_use]
-pub fn is_failure(outcome: Outcome, stage: Stage) -> bool {
+pub fn is_failure(outcome: Outcome, reason: &str, stage: Stage) -> bool {
     match outcome {
         Outcome::Completed | Outcome::Probe => false,
         Outcome::Missing => stage != Stage::Config,
+        Outcome::PeerError => !is_close(reason),
         _ => true,
     }
+}
+
+/// Whether the machine has what it wanted of a file. PXELINUX says "No error, file close" by an ERROR
+/// when its last ACK was lost, or when it needs no more of a file.
+#[must_use]
+pub fn is_served(outcome: Outcome, reason: &str) -> bool {
+    outcome == Outcome::Completed || outcome == Outcome::PeerError && is_close(reason)
+}
+
+fn is_close(reason: &str) -> bool {
+    reason.contains("ERROR 0") && reason.contains("No error")
 }
 
 /// `reason` is the log's.
@@ -44,6 +56,7 @@ pub fn explain(outcome: Outcome, reason: &str, write: bool) -> Words {
             "Its loader gave up or began anew: look at its console. If it asks again and again, try \
              a smaller --max-blksize or --max-windowsize.",
         ),
+        Outcome::PeerError if is_close(reason) => said("It closed the file", ""),
         Outcome::PeerError => Words {
             plain: capital(reason),
             advice: "The machine itself stopped the transfer: its console says more. Too little \
@@ -135,7 +148,7 @@ mod tests {
         for outcome in OUTCOMES {
             for (reason, write) in [("", false), ("the client fell silent", true)] {
                 let words = explain(outcome, reason, write);
-                let fails = is_failure(outcome, Stage::Kernel);
+                let fails = is_failure(outcome, reason, Stage::Kernel);
                 assert_eq!(words.advice.is_empty(), !fails, "{outcome:?}");
                 assert!(!fails || !words.plain.is_empty() || outcome == Outcome::PeerError);
             }
@@ -144,8 +157,18 @@ mod tests {
 
     #[test]
     fn misses_of_configurations_are_no_failures() {
-        assert!(!is_failure(Outcome::Missing, Stage::Config));
-        assert!(is_failure(Outcome::Missing, Stage::Kernel));
+        assert!(!is_failure(Outcome::Missing, "", Stage::Config));
+        assert!(is_failure(Outcome::Missing, "", Stage::Kernel));
+    }
+
+    #[test]
+    fn a_loader_that_closes_its_file_has_it() {
+        let reason = "the client sent ERROR 0: No error, file close";
+        assert!(!is_failure(Outcome::PeerError, reason, Stage::Kernel));
+        assert!(is_served(Outcome::PeerError, reason));
+        let reason = "the client sent ERROR 0: out of memory";
+        assert!(is_failure(Outcome::PeerError, reason, Stage::Kernel));
+        assert!(!is_served(Outcome::PeerError, reason));
     }
 
     #[test]
