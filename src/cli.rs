@@ -10,6 +10,7 @@ mod in_tftpd;
 mod limits;
 mod multicast;
 mod nearest;
+mod sandbox;
 mod upload;
 mod values;
 
@@ -21,6 +22,7 @@ pub use environment::{Environment, flags, variable};
 pub use in_tftpd::InTftpdArgs;
 pub use limits::LimitArgs;
 pub use multicast::MulticastArgs;
+pub use sandbox::{Sandbox, SandboxArgs};
 pub use upload::{UploadArgs, UploadPolicy};
 pub use values::{PortRange, Size};
 
@@ -74,6 +76,25 @@ pub enum Command {
     /// Translate another server's configuration
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Write man pages or shell completions, for packages
+    #[command(subcommand, hide = true)]
+    Generate(GenerateCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GenerateCommand {
+    /// A man page for ringboot and one for each command
+    Man {
+        /// Where to write them
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// A completion script on standard output
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -121,6 +142,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = yes_or_no, conflicts_with = "data_ports")]
     pub single_port: Option<bool>,
 
+    /// Serve beside a ringboot of the same user that still has the port, so that none of its requests
+    /// is lost: start this one, and when it is ready send the old one SIGTERM
+    #[arg(long, conflicts_with = "single_port")]
+    pub takeover: bool,
+
     /// Take the data ports from this range (inclusive) instead of random ones
     #[arg(long, value_name = "LO-HI")]
     pub data_ports: Option<PortRange>,
@@ -151,6 +177,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub admin: AdminArgs,
+
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
 
     /// How long running transfers may still take after SIGTERM [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = whole_seconds)]

@@ -13,6 +13,7 @@ pub mod config;
 pub mod daemon;
 pub mod endpoint;
 pub mod files;
+pub mod generate;
 pub mod hosts;
 pub mod hpa;
 pub mod import;

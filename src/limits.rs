@@ -394,6 +394,13 @@ pub const RING_SMALL: RingSize = RingSize {
     ack_buffers: 256,
 };
 
+/// How long a shard that is to drain still reads its listening sockets when no further request can
+/// come to them: a datagram that was on its way into one is there long before.
+pub const LEAVE_PAUSE: Nanos = Nanos::from_millis(50);
+
+/// At most this long, where there is so much to read.
+pub const LEAVE_MAX: Nanos = Nanos::from_secs(1);
+
 /// Attempts to get completions that must come. Each one is a system call that makes progress.
 pub const RING_TRIES: u32 = 1000;
 

@@ -9,7 +9,7 @@ use std::process::{ExitCode, exit};
 use clap::Parser;
 use ringboot::cli::{Cli, Command, LogFormat, ServeArgs};
 use ringboot::observe::log;
-use ringboot::{advise, client, daemon, import, top};
+use ringboot::{advise, client, daemon, generate, import, top};
 
 /// What was asked for cannot be meant: the same status as for wrong flags.
 const USAGE: u8 = 2;
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Top(args) => top::run(&args),
         Command::InTftpd(args) => daemon::in_tftpd(&args),
         Command::Import(command) => import::run(&command),
+        Command::Generate(command) => generate::run(&command),
     }
 }
 

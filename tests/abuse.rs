@@ -201,7 +201,6 @@ matrix! {
         symlink(above.path(), root.join("link")).unwrap();
         symlink("/", root.join("slash")).unwrap();
         symlink("..", root.join("sub/up")).unwrap();
-        let server = Server::start(&root, setup);
         let absolute = above.path().join("secret").to_str().unwrap().to_string();
         let mut names: Vec<String> = [
             "../secret", "..\\secret", "/../secret", "\\..\\secret", "sub/../../secret", "sub\\..\\..\\secret",
@@ -219,21 +218,25 @@ matrix! {
             names.push(format!("{}secret", "../".repeat(depth)));
             names.push(format!("{}etc/passwd", "..\\".repeat(depth)));
         }
-        for mode in ["octet", "netascii"] {
-            for name in &names {
-                let mut client = Conversation::with(&server);
-                client.rrq(name, mode, &[]);
-                match client.expect() {
-                    Packet::Error { code: 1 | 2, text } => assert!(!text.contains("root") && !text.contains("tmp"), "no path of ours: {text}"),
-                    other => panic!("{name}: {other:?}"),
+        // With the names alone, and with the kernel behind them.
+        for sandbox in ["off", "auto"] {
+            let server = Server::on(&root, setup).args(&["--sandbox", sandbox]).start();
+            for mode in ["octet", "netascii"] {
+                for name in &names {
+                    let mut client = Conversation::with(&server);
+                    client.rrq(name, mode, &[]);
+                    match client.expect() {
+                        Packet::Error { code: 1 | 2, text } => assert!(!text.contains("root") && !text.contains("tmp"), "no path of ours: {text}"),
+                        other => panic!("{name}: {other:?}"),
+                    }
                 }
             }
+            // A NUL ends a name: what is behind it is the mode.
+            let mut client = Conversation::with(&server);
+            client.request(b"\0\x01file\0../secret\0octet\0");
+            client.expect_error(4);
+            server.stop();
         }
-        // A NUL ends a name: what is behind it is the mode.
-        let mut client = Conversation::with(&server);
-        client.request(b"\0\x01file\0../secret\0octet\0");
-        client.expect_error(4);
-        server.stop();
     }
 
     /// Names of 1 byte to a whole datagram; control characters, no text, format strings. Each gets

@@ -40,10 +40,12 @@ const SAMPLES: &[(&str, &str)] = &[
     ("admin", "127.0.0.1:9070"),
     ("admin-token-file", "/tmp/token"),
     ("map-file", "/tmp/map"),
+    ("user", "nobody"),
+    ("sandbox", "off"),
 ];
 
 /// What is no setting.
-const NO_SETTINGS: &[&str] = &["config"];
+const NO_SETTINGS: &[&str] = &["config", "takeover"];
 
 /// Flags that have no key yet.
 const TO_COME: [&str; 2] = ["multicast", "upload"];

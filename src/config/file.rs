@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::value::{self, Deny, Many, Parsed, WantedOption};
-use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, ZeroCopy};
+use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, Sandbox, ZeroCopy};
 use crate::endpoint::Prefix;
 use crate::names::{Mac, MacPrefix};
 
@@ -46,6 +46,9 @@ pub struct File {
     pub admin: Option<Parsed<AdminAddr>>,
     /// Relative to the file's own directory.
     pub admin_token_file: Option<PathBuf>,
+    /// Whom to become once everything is bound.
+    pub user: Option<String>,
+    pub sandbox: Option<Sandbox>,
     /// tftp-hpa's rules for names, relative to the file's own directory.
     pub map_file: Option<PathBuf>,
     pub access: AccessTable,

@@ -25,6 +25,8 @@ impl File {
             "data-ports": data_ports;
             "frame-memory": frame_memory;
             "log": log;
+            "user": user;
+            "sandbox": sandbox;
             "admin": admin;
             "admin-token-file": admin_token_file;
         }

@@ -26,6 +26,8 @@ impl From<&ServeArgs> for File {
             admin: args.admin.admin.map(Parsed),
             admin_token_file: args.admin.admin_token_file.clone(),
             map_file: args.map_file.clone(),
+            user: args.sandbox.user.clone(),
+            sandbox: args.sandbox.mode,
             access: AccessTable {
                 allow: Many(args.allow.clone()),
                 deny: Many(args.deny.clone()),

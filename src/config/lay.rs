@@ -58,7 +58,7 @@ lay_each!(LimitsTable: requests_per_second requests_burst errors_per_second erro
     transfers_per_client transfers);
 lay_each!(ClientsTable: neighbours leases);
 lay_each!(File: version root listen shards io zero_copy single_port data_ports max_blksize
-    max_windowsize frame_memory drain_timeout log log_level admin
+    max_windowsize frame_memory drain_timeout log log_level user sandbox admin
     admin_token_file map_file access limits clients host
     roots rule templates);
 

@@ -3,7 +3,7 @@
 
 use super::File;
 use super::file::{ClientsTable, LimitsTable, VERSION};
-use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, ZeroCopy};
+use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, Sandbox, ZeroCopy};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, DRAIN_SECS, FRAME_MEMORY_MIB};
 
 /// What the settings say about the server, or the default where they say nothing.
@@ -28,6 +28,8 @@ pub struct Server {
     pub log_level: LogLevel,
     /// `None`: there is no admin port.
     pub admin: Option<AdminAddr>,
+    pub user: Option<String>,
+    pub sandbox: Sandbox,
 }
 
 impl File {
@@ -47,6 +49,8 @@ impl File {
             log: self.log.unwrap_or(LogFormat::Auto),
             log_level: self.log_level.unwrap_or(LogLevel::Info),
             admin: self.admin.as_ref().map(|addr| addr.0),
+            user: self.user.clone(),
+            sandbox: self.sandbox.unwrap_or(Sandbox::Auto),
         }
     }
 
@@ -65,6 +69,7 @@ impl File {
             drain_timeout: Some(server.drain_timeout),
             log: Some(server.log),
             log_level: Some(server.log_level),
+            sandbox: Some(server.sandbox),
             limits: LimitsTable {
                 requests_per_second: Some(access.requests.per_second),
                 requests_burst: Some(access.requests.burst),

@@ -6,6 +6,7 @@ use std::env;
 use std::path::Path;
 
 use super::Options;
+use super::sandbox::{self, Mode};
 use crate::cli::{
     self, Environment, IoBackend, Listen as Asked, LogFormat, LogLevel, MulticastArgs, ServeArgs,
     UploadArgs, UploadPolicy,
@@ -25,6 +26,8 @@ pub enum Unclear {
     Config(ConfigError),
     Map(MapError),
     Admin(AdminError),
+    /// Two settings exclude each other.
+    Impossible(String),
     /// Nobody names a directory.
     NoRoot,
 }
@@ -35,6 +38,7 @@ impl core::fmt::Display for Unclear {
             Self::Config(error) => error.fmt(f),
             Self::Map(error) => error.fmt(f),
             Self::Admin(error) => error.fmt(f),
+            Self::Impossible(why) => f.write_str(why),
             Self::NoRoot => f.write_str(
                 "no directory to serve: give --root DIR, RINGBOOT_ROOT or --config FILE",
             ),
@@ -82,8 +86,16 @@ impl Asking {
         let admin = admin(file).map_err(Unclear::Admin)?;
         let options = Options {
             admin,
+            sandbox: sandbox(&settings),
             ..options(args, file, naming)
         };
+        if options.takeover && options.single_port {
+            return Err(Unclear::Impossible(
+                "--takeover needs data ports: with single-port, clients of the old server would meet the \
+                 new one"
+                    .to_owned(),
+            ));
+        }
         Ok(Self {
             options,
             log,
@@ -132,6 +144,7 @@ fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
     let server = file.server();
     Options {
         naming,
+        sandbox: sandbox::Settings::default(),
         access: file.access(),
         listen: listen(&server.listen),
         shards: server.shards,
@@ -145,6 +158,7 @@ fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
             cli::ZeroCopy::Off => ZeroCopy::Off,
         },
         single_port: server.single_port,
+        takeover: args.takeover,
         data_ports: server.data_ports.map(|range| range.ports().into_inner()),
         frame_memory: server.frame_memory << 20,
         upload: upload(&args.upload),
@@ -171,6 +185,25 @@ fn admin(file: &File) -> Result<Option<admin::Plan>, AdminError> {
         return Ok(None);
     };
     admin::Plan::new(addr.0, file.admin_token_file.clone()).map(Some)
+}
+
+fn sandbox(settings: &Settings) -> sandbox::Settings {
+    let config = &settings.config;
+    let server = config.file.server();
+    let templates = config.file.templates.values();
+    let templates = templates.filter_map(|template| template.file.as_ref());
+    let templates = templates.map(|path| path.get_ref().clone());
+    sandbox::Settings {
+        mode: match server.sandbox {
+            cli::Sandbox::Auto => Mode::Auto,
+            cli::Sandbox::Off => Mode::Off,
+            cli::Sandbox::Strict => Mode::Strict,
+        },
+        user: server.user,
+        read_again: templates
+            .chain(config.is_file().then(|| config.path.clone()))
+            .collect(),
+    }
 }
 
 fn groups(args: &MulticastArgs) -> Option<GroupRange> {

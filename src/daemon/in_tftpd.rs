@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::user::User;
-use super::{Options, ServeError, Start, background, inherited, serve_from};
+use super::{Options, ServeError, Start, background, inherited, sandbox, serve_from};
 use crate::cli::{InTftpdArgs, IoBackend};
 use crate::config::{File, Plan as Naming, RootPlan};
 use crate::endpoint::Policy;
@@ -103,8 +103,8 @@ fn prepare(args: &InTftpdArgs) -> Result<(Options, Start), Refused> {
         Source::Bind(listen) => listen.clone(),
         Source::Inherited { .. } => Vec::new(),
     };
-    let options = options(args, naming, listen);
-    Ok((options, source.start(args, user)))
+    let options = options(args, naming, listen, user);
+    Ok((options, source.start(args)))
 }
 
 fn directories(args: &InTftpdArgs) -> Result<Vec<PathBuf>, Refused> {
@@ -158,9 +158,13 @@ fn root(path: &Path) -> RootPlan {
     }
 }
 
-fn options(args: &InTftpdArgs, naming: Naming, listen: Vec<Listen>) -> Options {
+fn options(args: &InTftpdArgs, naming: Naming, listen: Vec<Listen>, user: User) -> Options {
     Options {
         naming,
+        sandbox: sandbox::Settings {
+            user: Some(user.name()),
+            ..sandbox::Settings::default()
+        },
         listen,
         shards: None,
         io: match args.io {
@@ -172,6 +176,7 @@ fn options(args: &InTftpdArgs, naming: Naming, listen: Vec<Listen>) -> Options {
         admin: None,
         multicast_hops: 1,
         single_port: false,
+        takeover: false,
         data_ports: args.port_range.map(|range| range.ports().into_inner()),
         upload: None,
         frame_memory: FRAME_MEMORY_MIB << 20,
@@ -228,12 +233,12 @@ impl Source {
         Ok(Self::Inherited { sockets, inetd })
     }
 
-    fn start(self, args: &InTftpdArgs, user: User) -> Start {
+    fn start(self, args: &InTftpdArgs) -> Start {
         match self {
             Self::Bind(_) => {
                 let background = args.listen && !args.foreground;
                 let pidfile = args.pidfile.clone();
-                let settle = move || settle(background, pidfile.as_deref(), &user);
+                let settle = move || settle(background, pidfile.as_deref());
                 Start {
                     settle: Some(Box::new(settle)),
                     ..Start::default()
@@ -245,7 +250,7 @@ impl Source {
                     if inetd || is_socket(io::stderr()) {
                         background::quieten()?;
                     }
-                    user.become_it()
+                    Ok(())
                 })),
                 idle: Some(Duration::from_secs(args.timeout.into())),
                 reread: None,
@@ -261,8 +266,8 @@ fn is_socket(stream: impl AsFd) -> bool {
     matches!(stream.r#type(), Ok(socket2::Type::DGRAM))
 }
 
-/// The background, the pid file, the user: in this order, while there is one thread.
-fn settle(background: bool, pidfile: Option<&Path>, user: &User) -> io::Result<()> {
+/// The background, the pid file: in this order, while there is one thread.
+fn settle(background: bool, pidfile: Option<&Path>) -> io::Result<()> {
     if background {
         background::detach()?;
     }
@@ -274,7 +279,7 @@ fn settle(background: bool, pidfile: Option<&Path>, user: &User) -> io::Result<(
     if background {
         background::quieten()?;
     }
-    user.become_it()
+    Ok(())
 }
 
 /// The addresses of `--address`, or all.

@@ -8,9 +8,11 @@ mod from_cli;
 mod in_tftpd;
 mod inherited;
 mod reload;
+pub mod sandbox;
 mod sight;
 mod signals;
 mod start;
+mod systemd;
 mod threads;
 mod user;
 
@@ -27,6 +29,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 pub use from_cli::{Asking, Unclear, naming, settings};
 pub use in_tftpd::run as in_tftpd;
 pub use start::Start;
+pub use user::User;
 
 use crate::cli::ServeArgs;
 use crate::clock;
@@ -38,10 +41,12 @@ use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::observe::admin::{self, Admin, AdminError};
 use crate::shard::{
     BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, adopt,
-    bind,
+    bind, join,
 };
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 use reload::{Reloader, Reread};
+use sandbox::{Grants, Lacking, Mode, Sandbox};
+use systemd::Manager;
 use threads::{Crew, Started};
 
 /// What `ringboot serve` was asked to do.
@@ -55,6 +60,8 @@ pub struct Options {
     pub io: IoChoice,
     pub zero_copy: ZeroCopy,
     pub single_port: bool,
+    /// A predecessor may still have the port.
+    pub takeover: bool,
     /// Both ends included.
     pub data_ports: Option<(u16, u16)>,
     /// Bytes for files that are laid out in frames; 0: none are.
@@ -67,6 +74,8 @@ pub struct Options {
     pub access: Access,
     /// What may be uploaded; None: nothing.
     pub upload: Option<upload::Policy>,
+    /// What the process gives up when everything is bound.
+    pub sandbox: sandbox::Settings,
     /// The part of the settings that is the same for all shards.
     pub settings: Settings,
 }
@@ -80,6 +89,10 @@ pub enum ServeError {
     Admin(AdminError),
     /// Starting a thread, or a system call that never fails in practice.
     System(&'static str, io::Error),
+    /// Nobody knows this user.
+    User(String),
+    /// What `--sandbox strict` demands and the kernel does not grant.
+    Sandbox(Lacking),
     /// A shard could not open its kernel interface.
     Backend(String),
 }
@@ -92,6 +105,8 @@ impl fmt::Display for ServeError {
             Self::Bind(error) => error.fmt(f),
             Self::Admin(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
+            Self::User(why) => f.write_str(why),
+            Self::Sandbox(lacking) => lacking.fmt(f),
             Self::Backend(reason) => f.write_str(reason),
         }
     }
@@ -117,7 +132,10 @@ pub(crate) enum News {
 /// When the server cannot start, or a shard's kernel interface stops working.
 pub fn serve(args: &ServeArgs, asking: &Asking) -> Result<(), ServeError> {
     let file = asking.settings.config.file.clone();
+    let inherited = inherited::from_systemd()
+        .map_err(|error| ServeError::System("use the sockets that systemd passed", error))?;
     let start = Start {
+        inherited,
         reread: Some(Box::new((args.clone(), file))),
         ..Start::default()
     };
@@ -155,6 +173,10 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     if let Some(settle) = start.settle {
         settle().map_err(|error| ServeError::System("settle", error))?;
     }
+    let mode = options.sandbox.mode;
+    let user = user(options.sandbox.user.as_deref())?;
+    let sandbox = Sandbox::enter(mode, user.as_ref(), Grants::of(options));
+    let sandbox = sandbox.map_err(ServeError::Sandbox)?;
     let orders = Orders::default();
     let guard = Guard::new(&options.access, RandomState::new());
     let terms = Arc::new(reload::terms(options, finder, Arc::new(guard)));
@@ -162,6 +184,12 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     // From here on a signal is an order, not the end.
     signals::watch(news.clone()).map_err(|error| ServeError::System("watch signals", error))?;
     let mut crew = Crew::start(options, &terms, sockets, &cores, &orders, &news)?;
+    let sandbox = sandbox
+        .seal(&crew.started.io)
+        .map_err(ServeError::Sandbox)?;
+    if mode != Mode::Off {
+        tracing::info!("{}", sandbox.report());
+    }
     if let Some(admin) = admin {
         sight::start(admin, &mut crew, &options.naming)?;
     }
@@ -169,7 +197,8 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
 
     let reloader = start.reread.map(|reread| {
         let (args, file) = *reread;
-        Reloader::new(args, file, terms, Arc::clone(&crew.reloads))
+        let confined = sandbox.confines_files().then(|| sandbox.grants().clone());
+        Reloader::new(args, file, terms, confined, Arc::clone(&crew.reloads))
     });
     let mut watch = Watch {
         naming: &options.naming,
@@ -178,11 +207,28 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
         reloader,
         orders: &orders,
         idle: start.idle.map(Idle::new),
+        manager: Manager::from_environment(),
         hangup_ends: start.hangup_ends,
     };
+    watch.manager.serves(&names(&listening));
     watch.wait(&inbox, shards)?;
     crew.finish();
     Ok(())
+}
+
+fn user(name: Option<&str>) -> Result<Option<User>, ServeError> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    match User::named(name) {
+        Ok(Some(user)) => Ok(Some(user)),
+        Ok(None) => Err(ServeError::User(format!(
+            "there is no user \"{name}\"; name another by --user"
+        ))),
+        Err(error) => Err(ServeError::User(format!(
+            "cannot look up the user \"{name}\": {error}"
+        ))),
+    }
 }
 
 fn sockets(
@@ -191,10 +237,15 @@ fn sockets(
     cores: &[usize],
 ) -> Result<Vec<Sockets>, BindError> {
     if !inherited.is_empty() {
-        return Ok(vec![adopt(&plan(options, 1), inherited)?]);
+        return adopt(&plan(options, 1), inherited);
     }
     let shards = options.shards.unwrap_or_else(|| shard_count(cores));
-    bind(&plan(options, shards))
+    let plan = plan(options, shards);
+    if options.takeover {
+        join(&plan)
+    } else {
+        bind(&plan)
+    }
 }
 
 /// Opens the roots.
@@ -236,15 +287,19 @@ fn listening(sockets: &[Sockets]) -> Vec<SocketAddr> {
 
 /// The contract of the command line: one line when ready. Scripts wait for it.
 fn announce(listening: &[SocketAddr], started: &Started) {
-    let addresses: Vec<String> = listening.iter().map(ToString::to_string).collect();
     // Not `eprintln`, which panics when nobody reads.
     let _ = writeln!(
         io::stderr(),
         "ringboot: ready on {} io={} shards={}",
-        addresses.join(","),
+        names(listening),
         started.io,
         started.shards
     );
+}
+
+fn names(listening: &[SocketAddr]) -> String {
+    let addresses: Vec<String> = listening.iter().map(ToString::to_string).collect();
+    addresses.join(",")
 }
 
 /// With data ports, who forges a client's address must also guess a port. Without them, not.
@@ -285,6 +340,7 @@ struct Watch<'a> {
     reloader: Option<Reloader>,
     orders: &'a Orders,
     idle: Option<Idle>,
+    manager: Manager,
     hangup_ends: bool,
 }
 
@@ -308,16 +364,18 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// The next news; meanwhile looks whether anybody still asks for anything.
+    /// The next news; meanwhile does what has to be done now and then.
     fn next(&mut self, inbox: &Receiver<News>) -> Option<News> {
         loop {
+            // Before each wait, so that no stream of news keeps the watchdog hungry.
+            self.look_around();
             let Some(tick) = self.tick() else {
                 return inbox.recv().ok();
             };
             match inbox.recv_timeout(tick) {
                 Ok(news) => return Some(news),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.look_around(),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
@@ -327,15 +385,24 @@ impl Watch<'_> {
         let reloader = self.reloader.as_ref();
         let tidies = reloader.is_some_and(Reloader::has_retired);
         let idle = self.idle.as_ref().map(|idle| idle.tick);
-        idle.or(tidies.then_some(Duration::from_secs(1)))
+        let ticks = idle.into_iter().chain(self.manager.interval());
+        ticks.chain(tidies.then_some(Duration::from_secs(1))).min()
     }
 
+    /// Lets go of former rules; looks whether all shards are alive, and whether anybody still asks for
+    /// anything.
     fn look_around(&mut self) {
+        let now = clock::now();
         if let Some(reloader) = &mut self.reloader {
             reloader.tidy();
         }
+        if let Err(frozen) = self.manager.feed(&self.crew.health, now) {
+            self.crew.log.warn(&format!(
+                "{frozen}: the watchdog is not fed, so systemd will start the server anew"
+            ));
+        }
         if let Some(idle) = &mut self.idle
-            && idle.is_over(self.crew.requests(), clock::now())
+            && idle.is_over(self.crew.requests(), now)
         {
             let seconds = idle.limit.to_duration().as_secs();
             self.idle = None;
@@ -346,6 +413,7 @@ impl Watch<'_> {
     fn end(&self, why: &str) {
         let (order, notice) = follow(why, self.orders.current());
         self.orders.give(order);
+        self.manager.stopping(&notice);
         self.crew.health.drain();
         self.crew.wake_all();
         self.crew.log.notice(&notice);
@@ -356,7 +424,11 @@ impl Watch<'_> {
         let log = &self.crew.log;
         match &mut self.reloader {
             Some(reloader) => reloader.begin(&self.news, log),
-            None => log.notice(&self.reload_map()),
+            None => {
+                systemd::reloading();
+                log.notice(&self.reload_map());
+                systemd::ready();
+            }
         }
     }
 

@@ -7,7 +7,8 @@ use std::thread;
 
 use crossbeam::channel::Sender;
 
-use super::{Asking, News, Options, finder};
+use super::sandbox::Grants;
+use super::{Asking, News, Options, finder, systemd};
 use crate::cli::ServeArgs;
 use crate::config::File;
 use crate::files::Finder;
@@ -40,6 +41,8 @@ pub(super) struct Reloader {
     /// directory is no work for a shard.
     retired: Vec<Arc<Terms>>,
     work: Work,
+    /// What Landlock lets us read; None: anything.
+    confined: Option<Grants>,
     told: Arc<Reloads>,
 }
 
@@ -52,13 +55,20 @@ enum Work {
 }
 
 impl Reloader {
-    pub(super) fn new(args: ServeArgs, file: File, terms: Arc<Terms>, told: Arc<Reloads>) -> Self {
+    pub(super) fn new(
+        args: ServeArgs,
+        file: File,
+        terms: Arc<Terms>,
+        confined: Option<Grants>,
+        told: Arc<Reloads>,
+    ) -> Self {
         Self {
             args,
             file: Arc::new(file),
             terms,
             retired: Vec::new(),
             work: Work::Idle,
+            confined,
             told,
         }
     }
@@ -73,9 +83,10 @@ impl Reloader {
         self.work = Work::Busy;
         announce(Stage::Begins);
         let (args, running, back) = (self.args.clone(), Arc::clone(&self.file), news.clone());
+        let confined = self.confined.clone();
         let thread = thread::Builder::new().name("ringboot-reload".into());
         let started = thread.spawn(move || {
-            let _ = back.send(News::Reread(read(&args, &running)));
+            let _ = back.send(News::Reread(read(&args, &running, confined.as_ref())));
         });
         if let Err(error) = started {
             let why = format!("cannot start a thread: {error}");
@@ -158,11 +169,15 @@ pub(super) fn terms(
     }
 }
 
-fn read(args: &ServeArgs, running: &File) -> Reread {
+fn read(args: &ServeArgs, running: &File, confined: Option<&Grants>) -> Reread {
     let lines = |text: String| text.lines().map(ToOwned::to_owned).collect::<Vec<_>>();
     let (asking, kept) =
         Asking::again(args, running).map_err(|unclear| lines(unclear.to_string()))?;
     let finder = finder(&asking.options.naming).map_err(|error| lines(error.to_string()))?;
+    let beyond = confined.map(|grants| grants.lack(&asking.options.naming));
+    if let Some(lines) = beyond.filter(|lines| !lines.is_empty()) {
+        return Err(lines);
+    }
     Ok(Box::new(Fresh {
         options: asking.options,
         level: asking.level,
@@ -198,5 +213,10 @@ pub(super) enum Stage {
     IsOver,
 }
 
-/// The place where a service manager hears of a reload.
-fn announce(_: Stage) {}
+/// The service manager waits for the end of what it has asked for.
+fn announce(stage: Stage) {
+    match stage {
+        Stage::Begins => systemd::reloading(),
+        Stage::IsOver => systemd::ready(),
+    }
+}

@@ -15,7 +15,7 @@ pub struct Start {
     /// Sockets to serve on instead of binding some.
     pub inherited: Vec<OwnedFd>,
     /// Runs when roots and sockets are open and there is one thread still: the last moment to
-    /// become another user or another process.
+    /// become another process.
     pub settle: Option<Box<dyn FnOnce() -> io::Result<()>>>,
     /// Ends when no request has come for so long.
     pub idle: Option<Duration>,

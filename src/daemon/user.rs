@@ -60,6 +60,17 @@ impl User {
         check(unsafe { libc::setresuid(uid, uid, uid) }).or_else(unless_restricted)
     }
 
+    /// Whether this process is this user.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        rustix::process::geteuid().as_raw() == self.uid
+    }
+
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.name.to_string_lossy().into_owned()
+    }
+
     fn take_groups(&self) -> io::Result<()> {
         let name: &CStr = &self.name;
         // SAFETY: the name ends in NUL and is only read.

@@ -72,6 +72,10 @@ pub trait Backend {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()>;
 
+    /// Lets no further datagram come to the sockets that only receive requests. What they hold is
+    /// still reported, so that nothing is lost when they are closed soon after.
+    fn leave_listeners(&mut self) {}
+
     /// Closes the sockets that only receive requests, so that a successor may bind their port.
     /// Data sockets go on; in single-port mode there is nothing to close.
     ///

@@ -1,5 +1,6 @@
 //! Opens and binds the sockets of all shards.
-//! It never joins the port group of another server: the first socket of a group is bound alone.
+//! It never joins the port group of another server by accident: the first socket of a group is bound
+//! alone, unless the operator says that there is a predecessor.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -19,11 +20,31 @@ use crate::limits::{BIND_TRIES, BIND_TRY_MILLIS, DATA_SOCKETS, RECEIVE_BUFFER, S
 /// # Errors
 /// When an address cannot be bound. One that a predecessor is just giving up is waited for.
 pub fn bind(plan: &Plan) -> Result<Vec<Sockets>, BindError> {
+    bind_all(plan, Group::New)
+}
+
+/// The same, beside a predecessor of this user that still serves on the addresses: from then on both
+/// get requests, until it leaves. Where there is none, it is as [`bind`].
+///
+/// # Errors
+/// When an address cannot be bound, because another user's program or one of another kind has it.
+pub fn join(plan: &Plan) -> Result<Vec<Sockets>, BindError> {
+    bind_all(plan, Group::Any)
+}
+
+/// Whose port group the first socket of an address may join.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    New,
+    Any,
+}
+
+fn bind_all(plan: &Plan, group: Group) -> Result<Vec<Sockets>, BindError> {
     let mut shards: Vec<Sockets> = (0..plan.shards.max(1))
         .map(|_| Sockets::default())
         .collect();
     for listen in &plan.listen {
-        bind_address(plan, *listen, &mut shards).or_else(|failure| {
+        bind_address(plan, *listen, group, &mut shards).or_else(|failure| {
             let missing = matches!(
                 failure.error.raw_os_error(),
                 Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
@@ -38,28 +59,77 @@ pub fn bind(plan: &Plan) -> Result<Vec<Sockets>, BindError> {
     Ok(shards)
 }
 
-/// The sockets of one shard that listens on sockets which somebody else bound: inetd, systemd.
-/// There is one shard only, because there is one socket for each address.
+/// The sockets of shards that listen on sockets which somebody else bound: inetd, systemd. There are
+/// as many shards as there are sockets for one address, because shards share none: one, unless a
+/// unit names an address several times (with `ReusePort=yes`).
 ///
 /// # Errors
 /// When one of them cannot be used, or data sockets cannot be bound beside it.
-pub fn adopt(plan: &Plan, inherited: Vec<OwnedFd>) -> Result<Sockets, BindError> {
-    let mut sockets = Sockets::default();
+pub fn adopt(plan: &Plan, inherited: Vec<OwnedFd>) -> Result<Vec<Sockets>, BindError> {
+    let mut groups: Vec<(SocketAddr, Vec<OwnedFd>)> = Vec::new();
+    for fd in inherited {
+        let unknown = SocketAddr::from(([0; 4], 0));
+        let addr = local_addr(&fd).map_err(BindError::at(unknown, None))?;
+        match groups.iter_mut().find(|(other, _)| *other == addr) {
+            Some((_, group)) => group.push(fd),
+            None => groups.push((addr, vec![fd])),
+        }
+    }
+    let shards = groups.iter().map(|(_, group)| group.len()).max();
+    let mut plan = plan.clone();
+    plan.shards = shards
+        .and_then(|shards| u16::try_from(shards).ok())
+        .unwrap_or(1);
+    let mut shards: Vec<Vec<(SocketAddr, OwnedFd)>> = Vec::new();
+    shards.resize_with(plan.shards.into(), Vec::new);
+    for (addr, group) in groups {
+        for (shard, fd) in shards.iter_mut().zip(group) {
+            shard.push((addr, fd));
+        }
+    }
+    let adopted: Vec<Sockets> = (0..)
+        .zip(shards)
+        .map(|(shard, inherited)| adopt_one(&plan, shard, inherited))
+        .collect::<Result<_, _>>()?;
+    if plan.single_port && plan.shards > 1 {
+        steer_adopted(&plan, &adopted)?;
+    }
+    Ok(adopted)
+}
+
+/// The order within a group is that in which systemd bound its members, which is that of the unit.
+fn steer_adopted(plan: &Plan, adopted: &[Sockets]) -> Result<(), BindError> {
+    let Some(last) = adopted.last() else {
+        return Ok(());
+    };
+    for (id, fd) in last.open() {
+        if let Some(addr) = last.layout().addr(id) {
+            let fail = BindError::at(addr, None);
+            steer::by_source_port(fd, addr, plan.shards).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
+fn adopt_one(
+    plan: &Plan,
+    shard: u16,
+    inherited: Vec<(SocketAddr, OwnedFd)>,
+) -> Result<Sockets, BindError> {
+    let mut sockets = Sockets::shared();
     let role = if plan.single_port {
         Role::Both
     } else {
         Role::Listener
     };
-    for fd in inherited {
-        let unknown = SocketAddr::from(([0; 4], 0));
-        let addr = local_addr(&fd).map_err(BindError::at(unknown, None))?;
+    for (addr, fd) in inherited {
         let socket = Socket::from(fd);
         // systemd listens with one socket for both versions of IP, and so must the data sockets.
         let dual = addr.is_ipv6() && !socket.only_v6().map_err(BindError::at(addr, None))?;
         prepare(&socket, addr, role).map_err(BindError::at(addr, None))?;
         let listener = sockets.add(socket.into(), role, addr);
         if !plan.single_port {
-            let count = add_data_sockets(plan, Address { addr, dual }, 0, &mut sockets)?;
+            let count = add_data_sockets(plan, Address { addr, dual }, shard, &mut sockets)?;
             sockets.set_replies(listener, count);
         }
     }
@@ -82,7 +152,12 @@ struct Address {
 }
 
 /// One listening address: a group of sockets, a member for each shard, and their data sockets.
-fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(), BindError> {
+fn bind_address(
+    plan: &Plan,
+    listen: Listen,
+    group: Group,
+    shards: &mut [Sockets],
+) -> Result<(), BindError> {
     let role = if plan.single_port {
         Role::Both
     } else {
@@ -91,7 +166,8 @@ fn bind_address(plan: &Plan, listen: Listen, shards: &mut [Sockets]) -> Result<(
     let mut addr = listen.addr;
     for (index, shard) in (0_u16..).zip(shards.iter_mut()) {
         let fail = |addr| BindError::at(addr, None);
-        let socket = retry(|| open_listener(addr, role, index > 0)).map_err(fail(addr))?;
+        let join = index > 0 || group == Group::Any;
+        let socket = retry(|| open_listener(addr, role, join)).map_err(fail(addr))?;
         addr = local_addr(&socket).map_err(fail(addr))?;
         let listener = shard.add(socket, role, addr);
         if !plan.single_port {

@@ -210,6 +210,15 @@ impl Backend for EpollBackend {
         Ok(())
     }
 
+    fn leave_listeners(&mut self) {
+        for id in self.sockets.layout().clone().ids() {
+            if !self.sockets.role(id).carries_data() {
+                // One that cannot leave is closed soon.
+                let _ = self.sockets.leave(id);
+            }
+        }
+    }
+
     fn close_listeners(&mut self) -> io::Result<()> {
         for id in self.sockets.layout().clone().ids() {
             if !self.sockets.role(id).carries_data() {

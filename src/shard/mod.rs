@@ -69,7 +69,7 @@ mod waker;
 mod worker;
 
 pub use backend::{Arrival, Backend, Counters, Event};
-pub use bind::{adopt, bind};
+pub use bind::{adopt, bind, join};
 pub use epoll::EpollBackend;
 pub use intake::Intake;
 pub use interleave::Interleave;

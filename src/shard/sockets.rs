@@ -2,7 +2,7 @@
 //! It never receives or sends.
 
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -227,9 +227,19 @@ pub struct Sockets {
     buffers: Buffers,
     /// Bytes of the largest block that clients may send; 0: they send none.
     blksize: u16,
+    /// Somebody else has the listening sockets, too, and goes on with them.
+    shared: bool,
 }
 
 impl Sockets {
+    /// For sockets that were passed to us.
+    pub(super) fn shared() -> Self {
+        Self {
+            shared: true,
+            ..Self::default()
+        }
+    }
+
     /// Makes room for DATA with blocks of up to `blksize` bytes, before a backend is opened.
     pub const fn expect_data(&mut self, blksize: u16) {
         self.blksize = blksize;
@@ -330,6 +340,28 @@ impl Sockets {
             .ids()
             .zip(&self.fds)
             .filter_map(|(id, fd)| Some((id, fd.as_ref()?.as_fd())))
+    }
+
+    /// Lets no further datagram come to a listening socket; what it holds can still be read. The kernel
+    /// gives a socket that has a peer only what comes from there, and passes it over when it chooses
+    /// among a port's sockets. The peer is the socket itself.
+    ///
+    /// # Errors
+    /// When there is no way from the address to itself.
+    pub(super) fn leave(&self, socket: SocketId) -> io::Result<()> {
+        let (Some(fd), Some(mut addr)) = (self.fd(socket), self.layout.addr(socket)) else {
+            return Ok(());
+        };
+        if self.shared {
+            return Ok(());
+        }
+        if addr.ip().is_unspecified() {
+            addr.set_ip(match addr.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        Ok(rustix::net::connect(fd, &addr)?)
     }
 
     pub(super) fn close(&mut self, socket: SocketId) {

@@ -21,7 +21,9 @@ use crate::endpoint::{
 };
 use crate::files::upload::{News, UploadError, What};
 use crate::files::{Finder, Image, Opened};
-use crate::limits::{HEARTBEAT, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK};
+use crate::limits::{
+    HEARTBEAT, LEAVE_MAX, LEAVE_PAUSE, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK,
+};
 use crate::observe::live::Lens;
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 
@@ -99,8 +101,22 @@ struct Loop {
     /// When the kernel was last asked for its drops.
     drops_at: Nanos,
     drain_timeout: Nanos,
+    /// How far the shard is on its way to take no more requests.
+    leaving: Leaving,
     /// When draining ends, once it has begun.
     drain_until: Option<Nanos>,
+}
+
+/// The way from serving to draining. A request that the kernel has given to us is served, whether it
+/// was read or not: in front of a successor nobody else would ever see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    NotYet,
+    /// No more requests come to the listening sockets since then; what they hold is read.
+    Since(Nanos),
+    /// They are closed; what the backend had received from them is reported by the next turn.
+    Closed(Nanos),
+    Done,
 }
 
 impl Loop {
@@ -130,6 +146,7 @@ impl Loop {
             unpublished: true,
             drops_at: Nanos::ZERO,
             drain_timeout: settings.drain_timeout,
+            leaving: Leaving::NotYet,
             drain_until: None,
         }
     }
@@ -143,6 +160,7 @@ impl Loop {
             if woken || self.mail_waits {
                 self.read_mail(backend)?;
             }
+            self.leave(backend)?;
             let now = clock::now();
             if !backend.behind() || now - self.timers_at >= TIMERS_HELD_BACK {
                 self.timers_at = now;
@@ -180,6 +198,11 @@ impl Loop {
         if self.mail_waits || self.outside.interleave.any_waiting() || self.lens.is_busy() {
             return Some(Nanos::ZERO);
         }
+        let leave = match self.leaving {
+            Leaving::Since(since) => Some(since + LEAVE_PAUSE),
+            Leaving::Closed(_) => return Some(Nanos::ZERO),
+            Leaving::NotYet | Leaving::Done => self.drain_until,
+        };
         let pause = if self.unpublished {
             PUBLISH_PAUSE
         } else {
@@ -187,7 +210,7 @@ impl Loop {
         };
         let heartbeat = self.published_at + pause;
         let others = self.endpoint.next_deadline().into_iter();
-        let earliest = others.chain(self.drain_until).fold(heartbeat, Nanos::min);
+        let earliest = others.chain(leave).fold(heartbeat, Nanos::min);
         Some(earliest)
     }
 
@@ -214,6 +237,26 @@ impl Loop {
             let drops = backend.kernel_drops().max(stats.kernel_drops.get());
             stats.kernel_drops.set(drops);
         }
+    }
+
+    /// Takes the next step towards draining when it is due.
+    fn leave(&mut self, backend: &mut dyn Backend) -> io::Result<()> {
+        match self.leaving {
+            Leaving::NotYet | Leaving::Done => {}
+            Leaving::Since(since) => {
+                let pause = clock::now() - since;
+                if pause >= LEAVE_MAX || pause >= LEAVE_PAUSE && !backend.behind() {
+                    backend.close_listeners()?;
+                    self.leaving = Leaving::Closed(since);
+                }
+            }
+            Leaving::Closed(since) => {
+                self.leaving = Leaving::Done;
+                self.drain_until = Some(since + self.drain_timeout);
+                self.endpoint.drain();
+            }
+        }
+        Ok(())
     }
 
     /// One turn of the backend. Says whether there is mail.
@@ -288,13 +331,13 @@ impl Loop {
         }
         match self.mailbox.orders.current() {
             Order::Serve => {}
-            Order::Drain if self.drain_until.is_none() => {
-                self.drain_until = Some(now + self.drain_timeout);
-                self.endpoint.drain();
-                backend.close_listeners()?;
+            Order::Drain if self.leaving == Leaving::NotYet => {
+                backend.leave_listeners();
+                self.leaving = Leaving::Since(now);
             }
             Order::Drain => {}
             Order::Stop => {
+                self.leaving = Leaving::Done;
                 self.drain_until = Some(now);
                 self.endpoint.drain();
             }

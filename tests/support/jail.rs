@@ -10,12 +10,39 @@ pub type Hook = fn() -> io::Result<()>;
 
 /// A seccomp filter as Docker's: the three calls of io_uring give EPERM.
 pub fn no_io_uring() -> io::Result<()> {
-    const ERRNO: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    refuse(
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_register,
+        libc::EPERM,
+    )
+}
+
+/// The same for Landlock's three calls, as on a kernel that does not know them.
+pub fn no_landlock() -> io::Result<()> {
+    refuse(
+        libc::SYS_landlock_create_ruleset,
+        libc::SYS_landlock_restrict_self,
+        libc::ENOSYS,
+    )
+}
+
+/// No further filters, as on a kernel without seccomp.
+pub fn no_seccomp() -> io::Result<()> {
+    refuse(libc::SYS_seccomp, libc::SYS_seccomp, libc::ENOSYS)
+}
+
+/// Refuses the calls from `first` to `last`.
+fn refuse(first: libc::c_long, last: libc::c_long, errno: i32) -> io::Result<()> {
     let mut filter = [
         instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        jump(libc::BPF_JGE, libc::SYS_io_uring_setup, 0, 2),
-        jump(libc::BPF_JGT, libc::SYS_io_uring_register, 1, 0),
-        instruction(libc::BPF_RET | libc::BPF_K, ERRNO, 0, 0),
+        jump(libc::BPF_JGE, first, 0, 2),
+        jump(libc::BPF_JGT, last, 1, 0),
+        instruction(
+            libc::BPF_RET | libc::BPF_K,
+            libc::SECCOMP_RET_ERRNO | errno as u32,
+            0,
+            0,
+        ),
         instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
     ];
     let program = libc::sock_fprog {

@@ -20,6 +20,8 @@ pub mod root;
 pub mod server;
 pub mod shard;
 pub mod slowfs;
+#[cfg(target_arch = "x86_64")]
+pub mod tracee;
 
 pub use conversation::Conversation;
 pub use fetch::Fetch;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -37,9 +38,17 @@ pub struct Builder {
     listen: Vec<String>,
     args: Vec<String>,
     shards: u16,
+    birth: Birth,
+}
+
+/// What a server finds when it comes to life.
+#[derive(Default)]
+struct Birth {
     netns: Option<String>,
     hook: Option<Hook>,
     env: Vec<(String, String)>,
+    /// Passed as systemd does.
+    sockets: Vec<OwnedFd>,
 }
 
 /// A running server.
@@ -109,7 +118,7 @@ impl Builder {
     }
 
     pub fn netns(mut self, netns: &Netns) -> Self {
-        self.netns = Some(netns.name().into());
+        self.birth.netns = Some(netns.name().into());
         self
     }
 
@@ -121,14 +130,21 @@ impl Builder {
 
     /// Sets a variable of the environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.into(), value.into()));
+        self.birth.env.push((name.into(), value.into()));
         self
     }
 
     /// Keeps something from the server, as a container would.
     pub const fn jail(mut self, hook: Hook) -> Self {
-        self.hook = Some(hook);
+        self.birth.hook = Some(hook);
         self
+    }
+
+    /// Passes sockets instead of naming addresses. None may have a descriptor below 100.
+    pub fn sockets(mut self, sockets: Vec<OwnedFd>) -> Self {
+        let above = |socket| rustix::io::fcntl_dupfd_cloexec(socket, 100).expect("a descriptor");
+        self.birth.sockets = sockets.iter().map(above).collect();
+        self.default_listen()
     }
 
     pub fn start(self) -> Server {
@@ -146,7 +162,7 @@ impl Builder {
         }
         args.extend(["--shards".into(), self.shards.to_string()]);
         args.extend(self.args);
-        let server = Server::spawn(self.netns.as_deref(), self.hook, &args, &self.env);
+        let server = Server::spawn(self.birth, &args);
         assert!(!server.addrs.is_empty(), "an address in {}", server.ready);
         server
     }
@@ -164,9 +180,7 @@ impl Server {
             listen: Vec::new(),
             args,
             shards: 2,
-            netns: None,
-            hook: None,
-            env: Vec::new(),
+            birth: Birth::default(),
         }
     }
 
@@ -180,33 +194,46 @@ impl Server {
         Self::on(root, setup).start()
     }
 
-    fn spawn(
-        netns: Option<&str>,
-        hook: Option<Hook>,
-        args: &[String],
-        env: &[(String, String)],
-    ) -> Self {
-        let mut command = match netns {
+    fn spawn(birth: Birth, args: &[String]) -> Self {
+        let Birth {
+            netns,
+            hook,
+            env,
+            sockets,
+        } = birth;
+        // `ip netns exec` and the shell become the program, so the process id stays.
+        let mut command = match &netns {
             Some(name) => {
-                // `ip netns exec` becomes the program, so the process id stays.
                 let mut command = Command::new("ip");
                 command.args(["netns", "exec", name, PROGRAM]);
                 command
             }
+            None if !sockets.is_empty() => {
+                let mut command = Command::new("sh");
+                command.args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\"", PROGRAM]);
+                command.env("LISTEN_FDS", sockets.len().to_string());
+                command
+            }
             None => Command::new(PROGRAM),
         };
+        let passed: Vec<i32> = sockets.iter().map(AsRawFd::as_raw_fd).collect();
         command
             .args(args)
             .env_remove("RUST_LOG")
-            .envs(env.iter().map(|(name, value)| (name, value)))
+            .envs(env)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // SAFETY: prctl and setrlimit, which the hooks use as well, are async-signal-safe and touch
-        // no memory of the parent.
+        // SAFETY: prctl and setrlimit, which the hooks use as well, and dup2 are async-signal-safe and
+        // touch no memory of the parent. What dup2 replaces is the child's copy.
         unsafe {
             command.pre_exec(move || {
                 set_parent_process_death_signal(Some(Signal::KILL))?;
+                for (socket, place) in passed.iter().zip(3..) {
+                    if libc::dup2(*socket, place) < 0 {
+                        return Err(std::io::Error::last_os_error());
+                    }
+                }
                 hook.map_or(Ok(()), |hook| hook())
             });
         }
@@ -337,6 +364,18 @@ impl Server {
         self.child.id()
     }
 
+    /// The id of the thread with this name.
+    pub fn thread(&self, name: &str) -> u32 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("threads");
+        let found = tasks.flatten().find(|task| {
+            fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+        });
+        let id = found
+            .unwrap_or_else(|| panic!("no thread {name}"))
+            .file_name();
+        id.to_str().expect("a number").parse().expect("a number")
+    }
+
     pub fn alive(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }
@@ -367,6 +406,12 @@ impl Server {
         let status = self.wait_exit(Duration::from_secs(60));
         assert_eq!(status.code(), Some(0), "{status}\n{}", self.stderr());
         self.stderr()
+    }
+
+    /// SIGTERM and the exit status, whatever it is.
+    pub fn end(mut self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.wait_exit(Duration::from_secs(60)).code()
     }
 
     /// Waits for the end of a process that the test has killed.

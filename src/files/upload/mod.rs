@@ -7,6 +7,7 @@ mod error;
 mod job;
 mod ledger;
 mod policy;
+mod restrict;
 mod rivals;
 mod runtime;
 mod session;

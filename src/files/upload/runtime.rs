@@ -14,9 +14,10 @@ use tokio_uring::fs::File;
 use super::clerk::{Case, Clerk};
 use super::disk::Disk;
 use super::job::{Job, Key, Seat, Task};
+use super::restrict;
 use super::session::{Place, Wish};
 use crate::files::Deliver;
-use crate::limits::{UPLOAD_QUEUE, UPLOAD_RING};
+use crate::limits::{RING_TRIES, UPLOAD_QUEUE, UPLOAD_RING};
 
 /// Writes and syncs that are requests to the kernel.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +61,7 @@ impl Runtime {
         let thread = thread::Builder::new()
             .name("ringboot-upload".into())
             .spawn(move || {
-                let mut builder = tokio_uring::builder();
-                let runtime = tokio_uring::Runtime::new(builder.entries(UPLOAD_RING));
-                let runtime = match runtime {
+                let runtime = match restricted_runtime() {
                     Ok(runtime) => runtime,
                     Err(error) => return drop(ready.send(Err(error))),
                 };
@@ -104,6 +103,31 @@ impl Drop for Runtime {
             let _ = thread.join();
         }
     }
+}
+
+/// A runtime whose ring can write and sync and do nothing else.
+fn restricted_runtime() -> io::Result<tokio_uring::Runtime> {
+    let mut result = try_restricted_runtime();
+    // Another ring may have come up meanwhile, so that nobody knows which one is ours.
+    for _ in 0..RING_TRIES {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Other => {
+                result = try_restricted_runtime();
+            }
+            result => return result,
+        }
+    }
+    result
+}
+
+fn try_restricted_runtime() -> io::Result<tokio_uring::Runtime> {
+    let mut ring = tokio_uring::uring_builder();
+    ring.setup_r_disabled();
+    let mut builder = tokio_uring::builder();
+    let others = restrict::rings();
+    let runtime = tokio_uring::Runtime::new(builder.entries(UPLOAD_RING).uring_builder(&ring))?;
+    restrict::restrict_new(&others)?;
+    Ok(runtime)
 }
 
 /// Each upload's own queue. Its length is bounded by the memory that shards have for uploads.
@@ -165,5 +189,37 @@ async fn serve(
             Task::Commit => return clerk.commit(key, case).await,
             Task::Create(..) | Task::Discard => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever takes the process over finds no way around its system call filter in this ring.
+    #[test]
+    fn the_ring_writes_and_syncs_and_opens_nothing() {
+        let runtime = match restricted_runtime() {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => return,
+            runtime => runtime.expect("a ring"),
+        };
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        let plain = std::fs::File::create(&path).expect("created");
+        runtime.block_on(async {
+            let file = Ring.adopt(plain);
+            let (written, _) = Ring.write(&file, b"bytes".to_vec(), 0).await;
+            written.expect("written");
+            Ring.sync(&file).await.expect("synced");
+            let refused = File::open(&path).await.map(drop).unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(libc::EACCES));
+            let addr = "127.0.0.1:9".parse().expect("an address");
+            let refused = tokio_uring::net::TcpStream::connect(addr).await;
+            assert_eq!(
+                refused.map(drop).unwrap_err().raw_os_error(),
+                Some(libc::EACCES)
+            );
+        });
+        assert_eq!(std::fs::read(path).expect("read"), b"bytes");
     }
 }

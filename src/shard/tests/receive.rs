@@ -332,6 +332,44 @@ fn closed_listeners_free_their_port_while_data_goes_on() {
     }
 }
 
+/// What has come is reported, what comes is the successor's.
+#[test]
+fn listeners_that_have_left_lose_nothing_and_hear_nothing() {
+    for choice in BACKENDS {
+        let mut harness = Harness::new(choice);
+        harness.turn_until(Some(Nanos::ZERO));
+        let client = client("127.0.0.1:0");
+        let listener = harness.listener();
+        client.send_to(b"before", listener).expect("sent");
+        harness.backend.leave_listeners();
+        let successor = joining(listener);
+        for _ in 0..20 {
+            let other = self::client("127.0.0.1:0");
+            other.send_to(b"behind", listener).expect("sent");
+            assert_eq!(receive(&successor).0, b"behind", "{choice:?}");
+        }
+        let seen = harness.turn_while(|seen| !seen.is_empty());
+        assert_eq!(seen.len(), 1, "{choice:?}: {seen:?}");
+        assert!(
+            harness.turn_until(Some(Nanos::ZERO)).is_empty(),
+            "{choice:?}"
+        );
+        harness.backend.close_listeners().expect("closed");
+    }
+}
+
+/// A member of the port's group, as a successor has it.
+fn joining(addr: core::net::SocketAddr) -> std::net::UdpSocket {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None);
+    let socket = socket.expect("a socket");
+    socket.set_reuse_port(true).expect("set");
+    socket.bind(&addr.into()).expect("joined");
+    let socket = std::net::UdpSocket::from(socket);
+    let wait = core::time::Duration::from_secs(5);
+    socket.set_read_timeout(Some(wait)).expect("set");
+    socket
+}
+
 #[test]
 fn ports_are_free_as_soon_as_a_backend_is_dropped() {
     for choice in BACKENDS {

@@ -346,6 +346,13 @@ impl Backend for UringBackend {
         result
     }
 
+    fn leave_listeners(&mut self) {
+        for socket in self.state.listeners() {
+            // One that cannot leave is closed soon.
+            let _ = self.state.sockets.leave(socket);
+        }
+    }
+
     fn close_listeners(&mut self) -> io::Result<()> {
         let listeners: Vec<SocketId> = self.state.listeners().collect();
         for &socket in &listeners {

@@ -184,3 +184,92 @@ fn restrictions(zero_copy: bool) -> Vec<Restriction> {
         .chain(flags)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use io_uring::squeue::Entry;
+    use io_uring::types::Fixed;
+
+    use super::*;
+    use crate::shard::uring::ring::{Wait, enter, push};
+    use crate::shard::{Listen, Plan, bind};
+
+    const SLOT: Fixed = Fixed(0);
+
+    /// What a taken-over process would like to ask of a ring, in vain.
+    fn forbidden() -> [(&'static str, Entry); 9] {
+        let nowhere: *mut u8 = core::ptr::null_mut();
+        let here = io_uring::types::Fd(libc::AT_FDCWD);
+        [
+            ("nop", opcode::Nop::new().build()),
+            (
+                "open",
+                opcode::OpenAt::new(here, c"/etc/passwd".as_ptr()).build(),
+            ),
+            (
+                "socket",
+                opcode::Socket::new(libc::AF_INET, libc::SOCK_STREAM, 0).build(),
+            ),
+            (
+                "connect",
+                opcode::Connect::new(SLOT, nowhere.cast(), 0).build(),
+            ),
+            (
+                "accept",
+                opcode::Accept::new(SLOT, nowhere.cast(), nowhere.cast()).build(),
+            ),
+            ("read", opcode::Read::new(SLOT, nowhere, 0).build()),
+            ("write", opcode::Write::new(SLOT, nowhere, 0).build()),
+            (
+                "unlink",
+                opcode::UnlinkAt::new(here, c"/etc/passwd".as_ptr()).build(),
+            ),
+            // An allowed one, but on a descriptor that is not registered.
+            (
+                "send",
+                opcode::Send::new(io_uring::types::Fd(1), nowhere, 0).build(),
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_ring_does_nothing_but_datagrams_on_its_own_sockets() {
+        let plan = Plan {
+            listen: vec![Listen {
+                addr: (core::net::Ipv4Addr::LOCALHOST, 0).into(),
+                optional: false,
+            }],
+            shards: 1,
+            single_port: false,
+            data_ports: None,
+        };
+        let sockets = bind(&plan).expect("sockets").pop().expect("a shard");
+        let waker = Waker::new().expect("an eventfd");
+        let mut ring = match build(&sockets, &waker, None, ZeroCopy::Auto) {
+            Ok(built) => built.ring,
+            // The tests of whole servers say whether that may be.
+            Err(why) => return eprintln!("skipped: {why}"),
+        };
+        for (name, entry) in forbidden() {
+            // SAFETY: the kernel refuses the request before it looks at its pointers.
+            assert!(unsafe { push(&mut ring, &entry.user_data(7)) });
+            enter(&mut ring, Wait::For(1, None)).expect("entered");
+            let completion = ring.completion().next().expect("a completion");
+            assert_eq!(completion.result(), -libc::EACCES, "{name}");
+        }
+        let submitter = ring.submitter();
+        let refused = [
+            submitter.register_eventfd(0),
+            submitter.register_personality().map(drop),
+            submitter.register_iowq_max_workers(&mut [1, 1]),
+            submitter.register_enable_rings(),
+        ];
+        for result in refused {
+            let errno = result.expect_err("a refusal").raw_os_error();
+            assert!(
+                matches!(errno, Some(libc::EACCES | libc::EBADFD)),
+                "{errno:?}"
+            );
+        }
+    }
+}
