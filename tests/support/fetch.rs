@@ -36,6 +36,8 @@ pub struct Fetched {
     /// DATA packets that arrived, resends included.
     pub packets: usize,
     pub lost: usize,
+    /// How often it had to ask.
+    pub requests: usize,
     pub took: Duration,
     pub client: SocketAddr,
 }
@@ -131,6 +133,7 @@ impl Fetch {
             oack: Vec::new(),
             packets: 0,
             lost: 0,
+            requests: 1,
             took: Duration::ZERO,
             client: self.socket.local_addr().expect("bound"),
         };
@@ -156,6 +159,7 @@ impl Fetch {
                         return Err(Failed::Silence);
                     }
                     if tid.is_none() {
+                        fetched.requests += 1;
                         self.socket
                             .send_to(&self.request, self.server)
                             .expect("send");
