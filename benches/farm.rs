@@ -12,7 +12,7 @@ use ringboot::endpoint::{
     Effects, Endpoint, OpenRequest, Opened, Policy, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::{Nanos, Offer, SizeSaid, negotiate};
-use ringboot::wire::{Packet, decode, packet};
+use ringboot::wire::{OptionSet, Packet, decode, packet};
 
 pub const REQUEST: &[u8] =
     b"\0\x01pxelinux.0\0octet\0tsize\x000\0blksize\x001408\0windowsize\x0016\0";
@@ -23,6 +23,8 @@ pub const OFFER: Offer = Offer {
     max_windowsize: 64,
     size: SizeSaid::Ours(SIZE),
     invitation: None,
+    refused: OptionSet::NONE,
+    timeout: None,
 };
 
 /// Reads a request and makes the OACK. Says whether there is one.

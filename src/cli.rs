@@ -21,7 +21,7 @@ pub use client::{GetArgs, ProbeArgs, PutArgs, TransferArgs};
 pub use environment::{Environment, flags, variable};
 pub use in_tftpd::InTftpdArgs;
 pub use limits::LimitArgs;
-pub use multicast::MulticastArgs;
+pub use multicast::{GroupPrefix, MulticastArgs, groups_v4, groups_v6};
 pub use sandbox::{Sandbox, SandboxArgs};
 pub use upload::{UploadArgs, UploadPolicy};
 pub use values::{PortRange, Size};
@@ -137,6 +137,11 @@ pub struct ServeArgs {
         hide_possible_values = true
     )]
     pub io: Option<IoBackend>,
+
+    /// Let Windows' boot manager choose the size of each next window, up to 255 blocks (its option
+    /// msftwindow). Not yet seen to work with a real one
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = yes_or_no)]
+    pub msftwindow: Option<bool>,
 
     /// Answer from the port that was asked instead of from a data port: for NAT and strict firewalls
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = yes_or_no, conflicts_with = "data_ports")]

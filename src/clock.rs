@@ -48,3 +48,10 @@ fn nanos(time: Timespec) -> Nanos {
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
     Nanos(secs * 1_000_000_000 + nanos)
 }
+
+/// Seconds and nanoseconds since 1970, as files carry them.
+#[must_use]
+pub fn wall() -> (i64, i64) {
+    let time = clock_gettime(ClockId::Realtime);
+    (time.tv_sec, time.tv_nsec)
+}

@@ -193,6 +193,9 @@ pub const MEMBER_OACK_PAUSE: Nanos = Nanos::from_millis(60);
 /// second copy of whatever the others have had by then.
 pub const GATHER_SECS: u64 = 6;
 
+/// The port at which members of a group listen, as RFC 2090's examples and atftpd have it.
+pub const MULTICAST_PORT: u16 = 1758;
+
 /// A client that is alone after this long is not kept waiting.
 pub const GATHER_ALONE: Nanos = Nanos::from_secs(1);
 

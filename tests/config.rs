@@ -15,6 +15,7 @@ use support::{Fetch, Root, Server, Setup};
 /// A value for each flag of `serve` that is not its default. A new flag needs its line, a key in the file
 /// and one in deploy/ringboot.toml.
 const SAMPLES: &[(&str, &str)] = &[
+    ("msftwindow", "true"),
     ("root", "/tmp"),
     ("listen", "127.0.0.1:6969"),
     ("shards", "3"),

@@ -9,3 +9,5 @@ mod content;
 mod loading;
 #[path = "files/policies.rs"]
 mod policies;
+#[path = "files/writes.rs"]
+mod writes;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use ringboot::clock;
 use ringboot::endpoint::{Local, Peer, Route, Ticket, Train};
-use ringboot::files::{Catalog, Image, Loader};
+use ringboot::files::{Catalog, Image, Loader, RelPath};
 use ringboot::limits::FRAME_AFTER;
 use ringboot::shard::{
     Backend, IoChoice, Layout, Listen, Outbox, Plan, Waker, ZeroCopy, bind, open,
@@ -482,7 +482,8 @@ fn framed(root: &Root) -> Arc<Image> {
 fn framed_by(catalog: &Catalog, root: &Root) -> Arc<Image> {
     let root = Arc::new(ringboot::files::Root::open(root.path()).expect("a root"));
     let loader = Loader::start(Vec::new(), 1 << 30).expect("threads");
-    let file = root.open_named(b"file").expect("opened");
+    let path = RelPath::parse(b"file").expect("a path");
+    let file = root.open_file(&path).expect("opened");
     let image = catalog.open(file, false, clock::now());
     let image = image.expect("an image");
     for _ in 0..FRAME_AFTER {

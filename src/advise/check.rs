@@ -5,12 +5,15 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::process::ExitCode;
 
+use rustix::fs::{Access, access};
+
 use super::{BAD, GOOD, USAGE, say};
 use crate::cli::ServeArgs;
-use crate::config::{Config, Plan};
+use crate::config::{Config, Plan, RootPlan};
 use crate::daemon::{Asking, Options, Unclear};
 use crate::endpoint::Prefix;
 use crate::files::{Resolver, Root};
+use crate::names::Operation;
 use crate::names::rules::never;
 use crate::observe::log;
 use crate::shard::Listen;
@@ -23,8 +26,8 @@ pub fn check(args: &ServeArgs) -> ExitCode {
         options, settings, ..
     } = match Asking::new(args) {
         Ok(asking) => asking,
-        Err(Unclear::NoRoot) => {
-            log::last_words(&format!("ringboot: {}", Unclear::NoRoot));
+        Err(unclear @ (Unclear::NoRoot | Unclear::Pointless(..))) => {
+            log::last_words(&format!("ringboot: {unclear}"));
             return ExitCode::from(USAGE);
         }
         Err(unclear) => {
@@ -41,6 +44,7 @@ pub fn check(args: &ServeArgs) -> ExitCode {
     check_rules(&options.naming, file, &mut findings);
     check_clients(&options.naming, &mut findings);
     check_roots(&options.naming, &mut findings);
+    check_uploads(&options.naming, file, &mut findings);
     check_access(&options, &mut findings);
     check_ports(&options, &mut findings);
     check_kernel(&mut findings);
@@ -147,6 +151,80 @@ fn check_roots(naming: &Plan, findings: &mut Findings) {
         };
         findings.good(format!("root \"{name}\" is {}, {way}", plan.path.display()));
     }
+}
+
+/// Who can write what others boot has them in his hand.
+fn check_uploads(naming: &Plan, file: Option<&Config>, findings: &mut Findings) {
+    let says_how = file.is_some_and(|config| config.file.upload.says_how());
+    if !naming.takes_uploads() && says_how {
+        findings.warning(
+            "`[upload]` changes nothing: it has no `dir`, and no root has `uploads = true`",
+        );
+    }
+    check_write_rules(naming, file, findings);
+    let (takers, others): (Vec<_>, Vec<_>) =
+        naming.roots.iter().partition(|root| root.policy.uploads);
+    for taker in &takers {
+        let path = taker.path.display();
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        if let Err(errno) = access(&taker.path, wanted) {
+            findings.problem(format!(
+                "nothing can be uploaded to {path}: {errno}; let the server's user write there"
+            ));
+        }
+        for other in others.iter().filter(|other| overlap(taker, other)) {
+            findings.problem(format!(
+                "uploads go to {path}, where the root \"{}\" is served from ({}): clients can put files \
+                 there that others boot; give uploads a directory of their own",
+                other.policy.name,
+                other.path.display()
+            ));
+        }
+        if *taker.policy.name != *"upload" {
+            findings.warning(format!(
+                "the root \"{}\" is served, and takes uploads: clients can put files there that others \
+                 boot",
+                taker.policy.name
+            ));
+        }
+    }
+}
+
+/// Rules for write requests that no write request meets, or that lead where none is taken.
+fn check_write_rules(naming: &Plan, file: Option<&Config>, findings: &mut Findings) {
+    for (place, rule) in naming.rules.0.iter().enumerate() {
+        if rule.when.operation != Some(Operation::Write) {
+            continue;
+        }
+        let at = file.map_or_else(String::new, |config| config.place_of_rule(place));
+        let label = &rule.label;
+        if !naming.takes_uploads() {
+            findings.problem(format!(
+                "{at}{label} can never match: it is for write requests, and there is no directory for \
+                 uploads"
+            ));
+            continue;
+        }
+        let root = rule.act.root.and_then(|id| naming.roots.get(id.0));
+        if let Some(root) = root.filter(|root| !root.policy.uploads) {
+            let name = &root.policy.name;
+            findings.problem(format!(
+                "{at}{label} leads uploads to the root \"{name}\", which takes none; say `uploads = true` \
+                 in [roots.{name}]"
+            ));
+        }
+    }
+}
+
+/// Whether one of the two directories is, or lies in, the other.
+fn overlap(one: &RootPlan, other: &RootPlan) -> bool {
+    let real = |root: &RootPlan| {
+        root.path
+            .canonicalize()
+            .unwrap_or_else(|_| root.path.clone())
+    };
+    let (one, other) = (real(one), real(other));
+    one.starts_with(&other) || other.starts_with(&one)
 }
 
 /// A port in use is no problem of the configuration: the server itself may be running.

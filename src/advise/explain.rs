@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use toml::Spanned;
@@ -12,16 +13,16 @@ use super::{BAD, GOOD, USAGE, say};
 use crate::cli::ExplainArgs;
 use crate::config::{File, Plan};
 use crate::daemon;
-use crate::files::{Escaped, Finder, Found, OpenError, RelPath, Wish};
-use crate::names::{Choice, Operation, Trace};
+use crate::files::{Escaped, Finder, Found, OpenError, Wish, upload};
+use crate::names::{Operation, Trace};
 use crate::observe::log;
 use crate::wire::options::Options;
 
 /// Prints what a request would come to.
 #[must_use]
 pub fn explain(args: &ExplainArgs) -> ExitCode {
-    let plan = match plan(args) {
-        Ok(plan) => plan,
+    let (plan, policy) = match plan(args) {
+        Ok(both) => both,
         Err(why) => {
             log::last_words(&format!("ringboot: {why}"));
             return ExitCode::from(USAGE);
@@ -35,22 +36,24 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
         }
     };
     let mut lines = vec![request_line(args, &finder)];
-    let served = decide(args, &plan, &finder, &mut lines);
+    let served = decide(args, (&plan, policy), &finder, &mut lines);
     say(&lines);
     ExitCode::from(if served { GOOD } else { BAD })
 }
 
 /// The same layers as the server's: the file, the environment, the flags.
-fn plan(args: &ExplainArgs) -> Result<Plan, String> {
+fn plan(args: &ExplainArgs) -> Result<(Plan, upload::Policy), String> {
     let root = args.root.as_ref();
     let flags = File {
         root: root.map(|root| Spanned::new(0..0, root.clone())),
         map_file: args.map_file.clone(),
+        upload: (&args.upload).into(),
         ..File::default()
     };
     let settings = daemon::settings(flags, args.config.as_deref());
     let settings = settings.map_err(|error| error.to_string())?;
-    daemon::naming(&settings).map_err(|error| error.to_string())
+    let plan = daemon::naming(&settings).map_err(|error| error.to_string())?;
+    Ok((plan, daemon::upload_policy(&settings.config.file)))
 }
 
 fn request_line(args: &ExplainArgs, finder: &Finder) -> String {
@@ -72,7 +75,12 @@ fn request_line(args: &ExplainArgs, finder: &Finder) -> String {
     line
 }
 
-fn decide(args: &ExplainArgs, plan: &Plan, finder: &Finder, lines: &mut Vec<String>) -> bool {
+fn decide(
+    args: &ExplainArgs,
+    (plan, policy): (&Plan, upload::Policy),
+    finder: &Finder,
+    lines: &mut Vec<String>,
+) -> bool {
     let options = option_bytes(&args.option);
     let wish = Wish {
         name: args.name.as_bytes(),
@@ -87,7 +95,7 @@ fn decide(args: &ExplainArgs, plan: &Plan, finder: &Finder, lines: &mut Vec<Stri
         options: Options::new(&options),
     };
     if wish.operation == Operation::Write {
-        return decide_write(&wish, finder, lines);
+        return decide_write(&wish, (plan, policy), finder, lines);
     }
     match finder.find(&wish, &mut Trace::to(lines)) {
         Ok(found) => {
@@ -101,32 +109,39 @@ fn decide(args: &ExplainArgs, plan: &Plan, finder: &Finder, lines: &mut Vec<Stri
     }
 }
 
-/// Where an upload would go, as far as names decide it.
-fn decide_write(wish: &Wish<'_>, finder: &Finder, lines: &mut Vec<String>) -> bool {
-    let verdict = finder.decide(wish, &mut Trace::to(lines));
-    let name = match verdict {
-        Ok(choices) => choices.into_iter().find_map(|choice| match choice {
-            Choice::File(target) => Some(target.name),
-            Choice::Virtual(_) => None,
-        }),
-        Err(denial) => {
-            lines.push(refusal(&OpenError::Refused(denial)));
-            return false;
-        }
-    };
-    match name.map(|name| RelPath::parse(&name)) {
-        Some(Ok(path)) => {
+/// Where an upload would go, as far as that is known before its first byte.
+fn decide_write(
+    wish: &Wish<'_>,
+    (plan, policy): (&Plan, upload::Policy),
+    finder: &Finder,
+    lines: &mut Vec<String>,
+) -> bool {
+    if !plan.takes_uploads() {
+        lines.push("answer: ERROR 2 \"Uploads are not allowed here\" (no --upload DIR)".into());
+        return false;
+    }
+    let found = upload::preview(policy, finder, wish, &mut Trace::to(lines));
+    match found {
+        Ok(found) => {
+            let root = plan.roots.get(found.root.0);
+            let dir = root.map_or(Path::new(""), |root| &root.path);
+            let what = match found.replaces {
+                Some(size) => format!("in the place of {size} bytes"),
+                None => "a new file".to_owned(),
+            };
             lines.push(format!(
-                "answer: an upload of \"{path}\", where uploads are allowed"
+                "answer: an upload to {}/{}, {what}",
+                dir.display(),
+                found.path
             ));
             true
         }
-        Some(Err(error)) => {
-            lines.push(refusal(&error));
-            false
-        }
-        None => {
-            lines.push(refusal(&OpenError::NotFound));
+        Err(error) => {
+            lines.push(format!(
+                "answer: ERROR {} \"{}\" ({error})",
+                error.error_code().0,
+                error.client_text()
+            ));
             false
         }
     }

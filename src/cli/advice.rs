@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::ServeArgs;
 use super::values::name_and_value;
+use super::{ServeArgs, UploadArgs};
 use crate::names::Mac;
 
 #[derive(Debug, Args)]
@@ -80,6 +80,9 @@ pub struct ExplainArgs {
     /// Directory to serve, as for serve
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub upload: UploadArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -73,7 +73,8 @@ pub struct InTftpdArgs {
     #[arg(short, long, value_name = "SECONDS", default_value_t = 900)]
     pub timeout: u32,
 
-    /// Accepted, without effect: the wait before a packet is sent again follows the measured round trip
+    /// The longest wait before a packet is sent again, for clients that ask for none. It is shorter
+    /// where the measured round trip is
     #[arg(short = 'T', long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(10_000..=255_000_000))]
     pub retransmit: Option<u64>,
 
@@ -93,8 +94,8 @@ pub struct InTftpdArgs {
     #[arg(long, value_name = "N")]
     pub verbosity: Option<u8>,
 
-    /// Accepted, without effect so far: never grant this option (blksize, blksize2, tsize, timeout, utimeout, rollover, windowsize)
-    #[arg(short, long, value_name = "OPTION", ignore_case = true)]
+    /// Never grant this option: blksize, blksize2, tsize, timeout, utimeout, rollover, windowsize
+    #[arg(short, long, value_name = "OPTION", value_parser = OPTIONS, ignore_case = true, hide_possible_values = true)]
     pub refuse: Vec<String>,
 
     /// Largest blksize to grant
@@ -126,6 +127,16 @@ pub struct InTftpdArgs {
     #[arg(value_name = "DIRECTORY")]
     pub directories: Vec<PathBuf>,
 }
+
+const OPTIONS: [&str; 7] = [
+    "blksize",
+    "blksize2",
+    "tsize",
+    "timeout",
+    "utimeout",
+    "rollover",
+    "windowsize",
+];
 
 fn octal(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8)

@@ -1,75 +1,77 @@
 //! The flags of multicast streams (RFC 2090), and the group addresses that they may use.
 //! It never joins a group; clients do.
 
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
-use core::time::Duration;
 
 use clap::Args;
-
-use crate::limits::GATHER_SECS;
 
 /// Groups that one prefix offers at most: more than all shards together ever use.
 const GROUPS_MAX: u32 = 65_536;
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct MulticastArgs {
     /// Let clients that ask for it share one stream of a file (RFC 2090), sent to group addresses of
     /// this prefix; once for IPv4 and once for IPv6
     #[arg(long, value_name = "ADDR/LEN", conflicts_with = "single_port")]
-    multicast: Vec<GroupPrefix>,
+    pub multicast: Vec<GroupPrefix>,
 
-    /// Where members of a group listen
-    #[arg(long, value_name = "PORT", default_value_t = 1758, requires = "multicast", value_parser = clap::value_parser!(u16).range(1..))]
-    pub multicast_port: u16,
+    /// Where members of a group listen [default: 1758]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub multicast_port: Option<u16>,
 
-    /// How many routers a stream may pass, plus one: 1 stays on the link
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "multicast", value_parser = clap::value_parser!(u8).range(1..))]
-    pub multicast_hops: u8,
+    /// How many routers a stream may pass, plus one: 1 stays on the link [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub multicast_hops: Option<u8>,
 
     /// How long a stream waits for members before it begins. A client that stays alone waits 1 s. A
     /// request that was lost comes again after 5 s, so less costs a second copy now and then
-    #[arg(long, value_name = "SECONDS", default_value_t = GATHER_SECS, requires = "multicast", value_parser = clap::value_parser!(u64).range(..=3600))]
-    multicast_wait: u64,
+    /// [default: 6]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
+    pub multicast_wait: Option<u64>,
 }
 
 impl MulticastArgs {
-    /// The first IPv4 group and how many there are; the last prefix given counts.
+    /// Whether one of them says how streams are to be sent.
     #[must_use]
-    pub fn v4(&self) -> Option<(Ipv4Addr, u32)> {
-        self.multicast
-            .iter()
-            .rev()
-            .find_map(|prefix| match prefix.base {
-                IpAddr::V4(base) => Some((base, prefix.count)),
-                IpAddr::V6(_) => None,
-            })
+    pub const fn says_how(&self) -> bool {
+        self.multicast_port.is_some()
+            || self.multicast_hops.is_some()
+            || self.multicast_wait.is_some()
     }
+}
 
-    /// The same of IPv6.
-    #[must_use]
-    pub fn v6(&self) -> Option<(Ipv6Addr, u32)> {
-        self.multicast
-            .iter()
-            .rev()
-            .find_map(|prefix| match prefix.base {
-                IpAddr::V6(base) => Some((base, prefix.count)),
-                IpAddr::V4(_) => None,
-            })
-    }
+/// The first IPv4 group and how many there are; the last prefix given counts.
+#[must_use]
+pub fn groups_v4(prefixes: &[GroupPrefix]) -> Option<(Ipv4Addr, u32)> {
+    prefixes.iter().rev().find_map(|prefix| match prefix.base {
+        IpAddr::V4(base) => Some((base, prefix.count)),
+        IpAddr::V6(_) => None,
+    })
+}
 
-    /// How long a stream waits for members.
-    #[must_use]
-    pub const fn wait(&self) -> Duration {
-        Duration::from_secs(self.multicast_wait)
-    }
+/// The same of IPv6.
+#[must_use]
+pub fn groups_v6(prefixes: &[GroupPrefix]) -> Option<(Ipv6Addr, u32)> {
+    prefixes.iter().rev().find_map(|prefix| match prefix.base {
+        IpAddr::V6(base) => Some((base, prefix.count)),
+        IpAddr::V4(_) => None,
+    })
 }
 
 /// Consecutive group addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct GroupPrefix {
+pub struct GroupPrefix {
     base: IpAddr,
+    len: u32,
     count: u32,
+}
+
+impl fmt::Display for GroupPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.base, self.len)
+    }
 }
 
 impl FromStr for GroupPrefix {
@@ -94,6 +96,7 @@ impl FromStr for GroupPrefix {
         check_scope(base)?;
         Ok(Self {
             base,
+            len,
             count: count.min(GROUPS_MAX),
         })
     }
@@ -153,6 +156,7 @@ mod tests {
             (one.base, one.count),
             ("239.255.7.9".parse().expect("ip"), 1)
         );
+        assert_eq!(one.to_string().parse(), Ok(one));
         let six = parse("ff15::4:0/112").expect("a prefix");
         assert_eq!(
             (six.base, six.count),

@@ -19,13 +19,18 @@ use crate::limits::{RULES_MAX, TEMPLATE_MAX};
 use crate::names::rules::{Act, Attempt, End, OptionTest, Rule, When};
 use crate::names::{Names, Operation, Pattern, RootId, RootPolicy, Rules, Stage, Text, UniqueBy};
 
-/// The name of the root in which every request begins.
+/// The name of the root in which read requests begin.
 const DEFAULT: &str = "default";
+
+/// The name of the root in which write requests begin, where there is a directory for uploads.
+const UPLOAD: &str = "upload";
 
 /// A naming policy and the directories that it speaks of.
 #[derive(Debug)]
 pub struct Plan {
     pub roots: Vec<RootPlan>,
+    /// Where write requests begin.
+    pub upload_root: RootId,
     pub rules: Rules,
     /// What the operator wrote down about clients.
     pub table: Vec<Host>,
@@ -56,6 +61,7 @@ impl Plan {
         }];
         Self {
             roots,
+            upload_root: RootId::default(),
             rules: Rules::default(),
             table: Vec::new(),
             leases: Vec::new(),
@@ -64,6 +70,12 @@ impl Plan {
             public_only: false,
             chroot_links: false,
         }
+    }
+
+    /// Whether clients may write anywhere.
+    #[must_use]
+    pub fn takes_uploads(&self) -> bool {
+        self.roots.iter().any(|root| root.policy.uploads)
     }
 
     /// Whether anything tells hardware addresses.
@@ -85,8 +97,9 @@ impl Plan {
                     .any(|root| root.policy.fallback == Some(id))
         };
         let others = self.roots.iter().enumerate().skip(1);
+        let begins = self.upload_root;
         others
-            .filter(move |(place, _)| !leads(RootId(*place)))
+            .filter(move |(place, _)| RootId(*place) != begins && !leads(RootId(*place)))
             .map(|(_, root)| &*root.policy.name)
     }
 
@@ -113,7 +126,7 @@ impl Plan {
         if !self.rules.0.is_empty() {
             stages.push(Box::new(self.rules.clone()));
         }
-        Names::new(stages, roots)
+        Names::new(stages, roots).writing_in(self.upload_root)
     }
 
     /// Lets a map file of tftp-hpa rewrite names before anything else does. A backslash is then
@@ -137,6 +150,7 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Mistake>> {
         templates: BTreeMap::new(),
     };
     let roots = builder.roots();
+    let upload_root = builder.upload_root();
     builder.templates();
     let rules = builder.rules();
     let table = builder.hosts();
@@ -144,6 +158,7 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Mistake>> {
     if builder.mistakes.is_empty() {
         Ok(Plan {
             roots,
+            upload_root,
             rules,
             table,
             leases: clients.leases.iter().map(leases).collect(),
@@ -183,6 +198,10 @@ impl<'a> Builder<'a> {
                 other => tables.push((other, Some((name, table)))),
             }
         }
+        let takes_uploads = file.upload.dir.is_some();
+        if takes_uploads && !tables.iter().any(|(name, _)| *name == UPLOAD) {
+            tables.push((UPLOAD, None));
+        }
         for (place, (name, _)) in tables.iter().enumerate() {
             self.roots.insert(name, RootId(place));
         }
@@ -190,13 +209,17 @@ impl<'a> Builder<'a> {
         for (place, (name, entry)) in tables.into_iter().enumerate() {
             let path = if place == 0 {
                 self.default_path(entry)
+            } else if name == UPLOAD && takes_uploads {
+                self.upload_path(entry)
             } else {
                 entry.and_then(|(name, table)| self.own_path(name, table))
             };
             let table = entry.map(|(_, table)| table);
+            let mut policy = self.policy(name, table);
+            policy.uploads |= name == UPLOAD && takes_uploads;
             plans.push(RootPlan {
                 path: path.unwrap_or_default(),
-                policy: self.policy(name, table),
+                policy,
             });
         }
         self.check_fallbacks(&plans);
@@ -219,6 +242,23 @@ impl<'a> Builder<'a> {
         let mistake = self.config.mistake(0, text);
         self.mistakes.push(mistake);
         None
+    }
+
+    fn upload_path(
+        &mut self,
+        entry: Option<(&'a Spanned<String>, &'a RootTable)>,
+    ) -> Option<PathBuf> {
+        if let Some(path) = entry.and_then(|(_, table)| table.path.as_ref()) {
+            self.blame(path, "the root `upload` has its path from `[upload] dir`");
+        }
+        self.file().upload.dir.clone()
+    }
+
+    /// Where write requests begin.
+    fn upload_root(&self) -> RootId {
+        let has_own = self.file().upload.dir.is_some();
+        let own = self.roots.get(UPLOAD).filter(|_| has_own);
+        own.copied().unwrap_or_default()
     }
 
     fn own_path(&mut self, name: &Spanned<String>, table: &RootTable) -> Option<PathBuf> {
@@ -245,6 +285,7 @@ impl<'a> Builder<'a> {
         policy.lowercase = table.lowercase;
         policy.backslashes = table.backslashes.unwrap_or(policy.backslashes);
         policy.fallback = table.fallback.as_ref().and_then(|name| self.root_id(name));
+        policy.uploads = table.uploads;
         policy
     }
 

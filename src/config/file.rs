@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::value::{self, Deny, Many, Parsed, WantedOption};
-use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, Sandbox, ZeroCopy};
+use crate::cli::{
+    AdminAddr, GroupPrefix, IoBackend, Listen, LogFormat, LogLevel, PortRange, Sandbox, Size,
+    UploadPolicy, ZeroCopy,
+};
 use crate::endpoint::Prefix;
 use crate::names::{Mac, MacPrefix};
 
@@ -35,6 +38,16 @@ pub struct File {
     pub max_blksize: Option<u16>,
     #[serde(deserialize_with = "value::bounded::<_, _, 1, 65535>")]
     pub max_windowsize: Option<u16>,
+    pub msftwindow: Option<bool>,
+    /// Group addresses for streams that clients share.
+    pub multicast: Many<GroupPrefix>,
+    #[serde(deserialize_with = "value::bounded::<_, _, 1, 65535>")]
+    pub multicast_port: Option<u16>,
+    #[serde(deserialize_with = "value::bounded::<_, _, 1, 255>")]
+    pub multicast_hops: Option<u8>,
+    /// In seconds.
+    #[serde(deserialize_with = "value::bounded::<_, _, 0, 3600>")]
+    pub multicast_wait: Option<u64>,
     /// In MiB.
     #[serde(deserialize_with = "value::bounded::<_, _, 0, 1_073_741_823>")]
     pub frame_memory: Option<u64>,
@@ -54,10 +67,37 @@ pub struct File {
     pub access: AccessTable,
     pub limits: LimitsTable,
     pub clients: ClientsTable,
+    pub upload: UploadTable,
     pub host: Vec<Spanned<HostTable>>,
     pub roots: BTreeMap<Spanned<String>, RootTable>,
     pub rule: Vec<Spanned<RuleTable>>,
     pub templates: BTreeMap<Spanned<String>, TemplateTable>,
+}
+
+/// `[upload]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UploadTable {
+    /// Relative to the file's own directory.
+    pub dir: Option<PathBuf>,
+    pub policy: Option<UploadPolicy>,
+    pub allow: Many<glob::Pattern>,
+    pub max_file: Option<Parsed<Size>>,
+    pub max_client: Option<Parsed<Size>>,
+    pub max_total: Option<Parsed<Size>>,
+}
+
+impl UploadTable {
+    /// Whether something is said beside the directory.
+    #[must_use]
+    pub fn says_how(&self) -> bool {
+        let dir = self.dir.clone();
+        *self
+            != Self {
+                dir,
+                ..Self::default()
+            }
+    }
 }
 
 /// `[access]`
@@ -124,6 +164,9 @@ pub struct RootTable {
     pub lowercase: bool,
     pub backslashes: Option<bool>,
     pub fallback: Option<Spanned<String>>,
+    /// Clients may write here, too.
+    #[serde(skip_serializing_if = "is_off")]
+    pub uploads: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -206,6 +249,7 @@ impl File {
             .iter_mut()
             .map(|leases| &mut leases.file);
         let named = self.map_file.iter_mut().chain(&mut self.admin_token_file);
-        named.chain(leases).for_each(rebase);
+        let upload = self.upload.dir.iter_mut();
+        named.chain(leases).chain(upload).for_each(rebase);
     }
 }

@@ -23,6 +23,12 @@ impl File {
             "zero-copy": zero_copy;
             "single-port": single_port;
             "data-ports": data_ports;
+            "msftwindow": msftwindow;
+            "multicast": multicast;
+            "multicast-port": multicast_port;
+            "multicast-hops": multicast_hops;
+            "multicast-wait": multicast_wait;
+            "upload": upload;
             "frame-memory": frame_memory;
             "log": log;
             "user": user;

@@ -3,9 +3,9 @@
 
 use toml::Spanned;
 
-use super::file::{AccessTable, ClientsTable, File, LimitsTable};
+use super::file::{AccessTable, ClientsTable, File, LimitsTable, UploadTable};
 use super::value::{Many, Parsed};
-use crate::cli::{LimitArgs, ServeArgs};
+use crate::cli::{LimitArgs, ServeArgs, UploadArgs};
 
 impl From<&ServeArgs> for File {
     fn from(args: &ServeArgs) -> Self {
@@ -19,6 +19,12 @@ impl From<&ServeArgs> for File {
             data_ports: args.data_ports.map(Parsed),
             max_blksize: args.max_blksize,
             max_windowsize: args.max_windowsize,
+            msftwindow: args.msftwindow,
+            multicast: Many(args.multicast.multicast.clone()),
+            multicast_port: args.multicast.multicast_port,
+            multicast_hops: args.multicast.multicast_hops,
+            multicast_wait: args.multicast.multicast_wait,
+            upload: (&args.upload).into(),
             frame_memory: args.frame_memory,
             drain_timeout: args.drain_timeout.map(|time| time.as_secs()),
             log: args.log,
@@ -38,6 +44,19 @@ impl From<&ServeArgs> for File {
                 ..ClientsTable::default()
             },
             ..Self::default()
+        }
+    }
+}
+
+impl From<&UploadArgs> for UploadTable {
+    fn from(args: &UploadArgs) -> Self {
+        Self {
+            dir: args.dir.clone(),
+            policy: args.policy,
+            allow: Many(args.allow.clone()),
+            max_file: args.max_file.map(Parsed),
+            max_client: args.max_client.map(Parsed),
+            max_total: args.max_total.map(Parsed),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::file::{AccessTable, ClientsTable, File, LimitsTable};
+use super::file::{AccessTable, ClientsTable, File, LimitsTable, UploadTable};
 use super::value::Many;
 
 /// What can be laid over another of its kind: what it says wins, what it leaves out stays.
@@ -54,11 +54,13 @@ macro_rules! lay_each {
 }
 
 lay_each!(AccessTable: allow deny);
+lay_each!(UploadTable: dir policy allow max_file max_client max_total);
 lay_each!(LimitsTable: requests_per_second requests_burst errors_per_second errors_burst
     transfers_per_client transfers);
 lay_each!(ClientsTable: neighbours leases);
 lay_each!(File: version root listen shards io zero_copy single_port data_ports max_blksize
-    max_windowsize frame_memory drain_timeout log log_level user sandbox admin
+    max_windowsize msftwindow multicast multicast_port multicast_hops multicast_wait upload
+    frame_memory drain_timeout log log_level user sandbox admin
     admin_token_file map_file access limits clients host
     roots rule templates);
 

@@ -20,10 +20,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use build::{Plan, RootPlan};
-pub use file::File;
+pub use file::{File, UploadTable};
 pub use mistake::Mistake;
 pub use server::Server;
 pub use settings::Settings;
+pub use value::Parsed;
 
 use crate::limits::CONFIG_MAX;
 

@@ -2,9 +2,13 @@
 //! It never knows who asked for them: the file, the environment or a flag.
 
 use super::File;
-use super::file::{ClientsTable, LimitsTable, VERSION};
-use crate::cli::{AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, Sandbox, ZeroCopy};
-use crate::limits::{DEFAULT_MAX_WINDOWSIZE, DRAIN_SECS, FRAME_MEMORY_MIB};
+use super::file::{ClientsTable, LimitsTable, UploadTable, VERSION};
+use crate::cli::{
+    AdminAddr, IoBackend, Listen, LogFormat, LogLevel, PortRange, Sandbox, UploadPolicy, ZeroCopy,
+};
+use crate::limits::{
+    DEFAULT_MAX_WINDOWSIZE, DRAIN_SECS, FRAME_MEMORY_MIB, GATHER_SECS, MULTICAST_PORT,
+};
 
 /// What the settings say about the server, or the default where they say nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,12 @@ pub struct Server {
     /// `None`: what fits the MTU.
     pub max_blksize: Option<u16>,
     pub max_windowsize: u16,
+    pub msftwindow: bool,
+    pub multicast_port: u16,
+    pub multicast_hops: u8,
+    /// In seconds.
+    pub multicast_wait: u64,
+    pub upload_policy: UploadPolicy,
     /// In MiB.
     pub frame_memory: u64,
     /// In seconds.
@@ -44,6 +54,11 @@ impl File {
             data_ports: self.data_ports.as_ref().map(|range| range.0),
             max_blksize: self.max_blksize,
             max_windowsize: self.max_windowsize.unwrap_or(DEFAULT_MAX_WINDOWSIZE),
+            msftwindow: self.msftwindow.unwrap_or(false),
+            multicast_port: self.multicast_port.unwrap_or(MULTICAST_PORT),
+            multicast_hops: self.multicast_hops.unwrap_or(1),
+            multicast_wait: self.multicast_wait.unwrap_or(GATHER_SECS),
+            upload_policy: self.upload.policy.unwrap_or_default(),
             frame_memory: self.frame_memory.unwrap_or(FRAME_MEMORY_MIB),
             drain_timeout: self.drain_timeout.unwrap_or(DRAIN_SECS),
             log: self.log.unwrap_or(LogFormat::Auto),
@@ -65,6 +80,14 @@ impl File {
             zero_copy: Some(server.zero_copy),
             single_port: Some(server.single_port),
             max_windowsize: Some(server.max_windowsize),
+            msftwindow: Some(server.msftwindow),
+            multicast_port: Some(server.multicast_port),
+            multicast_hops: Some(server.multicast_hops),
+            multicast_wait: Some(server.multicast_wait),
+            upload: UploadTable {
+                policy: Some(server.upload_policy),
+                ..self.upload.clone()
+            },
             frame_memory: Some(server.frame_memory),
             drain_timeout: Some(server.drain_timeout),
             log: Some(server.log),

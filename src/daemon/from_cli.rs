@@ -8,10 +8,10 @@ use std::path::Path;
 use super::Options;
 use super::sandbox::{self, Mode};
 use crate::cli::{
-    self, Environment, IoBackend, Listen as Asked, LogFormat, LogLevel, MulticastArgs, ServeArgs,
-    UploadArgs, UploadPolicy,
+    self, Environment, IoBackend, Listen as Asked, LogFormat, LogLevel, ServeArgs, Size,
+    UploadPolicy, groups_v4, groups_v6,
 };
-use crate::config::{ConfigError, File, Plan as Naming, Server, Settings};
+use crate::config::{ConfigError, File, Parsed, Plan as Naming, Server, Settings, UploadTable};
 use crate::endpoint::{GroupRange, Policy};
 use crate::files::upload::{self, Replace};
 use crate::hpa::{MapError, MapSource};
@@ -30,6 +30,8 @@ pub enum Unclear {
     Impossible(String),
     /// Nobody names a directory.
     NoRoot,
+    /// A setting that changes nothing without another one.
+    Pointless(&'static str, &'static str),
 }
 
 impl core::fmt::Display for Unclear {
@@ -42,6 +44,7 @@ impl core::fmt::Display for Unclear {
             Self::NoRoot => f.write_str(
                 "no directory to serve: give --root DIR, RINGBOOT_ROOT or --config FILE",
             ),
+            Self::Pointless(flag, without) => write!(f, "{flag} changes nothing without {without}"),
         }
     }
 }
@@ -81,13 +84,20 @@ impl Asking {
 
     fn of(args: &ServeArgs, settings: Settings) -> Result<Self, Unclear> {
         let naming = naming(&settings)?;
+        if !naming.takes_uploads() && args.upload.says_how() {
+            return Err(Unclear::Pointless("--upload-…", "--upload DIR"));
+        }
+        if args.multicast.says_how() && groups(&settings.config.file).is_none() {
+            return Err(Unclear::Pointless("--multicast-…", "--multicast ADDR/LEN"));
+        }
         let file = &settings.config.file;
         let Server { log, log_level, .. } = file.server();
         let admin = admin(file).map_err(Unclear::Admin)?;
         let options = Options {
             admin,
             sandbox: sandbox(&settings),
-            ..options(args, file, naming)
+            takeover: args.takeover,
+            ..options(file, naming)
         };
         if options.takeover && options.single_port {
             return Err(Unclear::Impossible(
@@ -140,8 +150,9 @@ pub fn naming(settings: &Settings) -> Result<Naming, Unclear> {
     Ok(naming)
 }
 
-fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
+fn options(file: &File, naming: Naming) -> Options {
     let server = file.server();
+    let upload = naming.takes_uploads().then(|| upload_policy(file));
     Options {
         naming,
         sandbox: sandbox::Settings::default(),
@@ -158,24 +169,25 @@ fn options(args: &ServeArgs, file: &File, naming: Naming) -> Options {
             cli::ZeroCopy::Off => ZeroCopy::Off,
         },
         single_port: server.single_port,
-        takeover: args.takeover,
+        takeover: false,
         data_ports: server.data_ports.map(|range| range.ports().into_inner()),
         frame_memory: server.frame_memory << 20,
-        upload: upload(&args.upload),
-        multicast_hops: args.multicast.multicast_hops,
+        multicast_hops: server.multicast_hops,
         admin: None,
         settings: shard::Settings {
             policy: Policy {
                 max_windowsize: server.max_windowsize,
-                groups: groups(&args.multicast),
-                uploads: args.upload.dir.is_some(),
+                groups: groups(file),
+                uploads: upload.is_some(),
                 ..Policy::default()
-            },
+            }
+            .with_msftwindow(server.msftwindow),
             max_blksize: server.max_blksize,
             drain_timeout: Nanos::from_secs(server.drain_timeout),
             shard: 0,
             shards: 1,
         },
+        upload,
     }
 }
 
@@ -206,29 +218,40 @@ fn sandbox(settings: &Settings) -> sandbox::Settings {
     }
 }
 
-fn groups(args: &MulticastArgs) -> Option<GroupRange> {
-    let (v4, v6) = (args.v4(), args.v6());
+fn groups(file: &File) -> Option<GroupRange> {
+    let server = file.server();
+    let (v4, v6) = (groups_v4(&file.multicast.0), groups_v6(&file.multicast.0));
     (v4.is_some() || v6.is_some()).then(|| GroupRange {
         v4,
         v6,
-        port: args.multicast_port,
-        gather: args.wait().into(),
+        port: server.multicast_port,
+        gather: Nanos::from_secs(server.multicast_wait),
     })
 }
 
-fn upload(args: &UploadArgs) -> Option<upload::Policy> {
-    Some(upload::Policy {
-        dir: args.dir.clone()?,
-        replace: match args.policy {
+/// What may be uploaded.
+#[must_use]
+pub fn upload_policy(file: &File) -> upload::Policy {
+    let UploadTable {
+        allow,
+        max_file,
+        max_client,
+        max_total,
+        ..
+    } = &file.upload;
+    let size = |size: &Option<Parsed<Size>>| size.as_ref().map(|size| size.0.0);
+    upload::Policy {
+        replace: match file.server().upload_policy {
             UploadPolicy::Create => Replace::Never,
             UploadPolicy::Overwrite => Replace::Allowed,
             UploadPolicy::Existing => Replace::Required,
         },
-        allow: args.allow.clone(),
-        max_file: args.max_file.map(|size| size.0),
-        max_client: args.max_client.map(|size| size.0),
-        max_total: args.max_total.map(|size| size.0),
-    })
+        allow: allow.0.clone(),
+        max_file: size(max_file),
+        max_client: size(max_client),
+        max_total: size(max_total),
+        in_tftpd: None,
+    }
 }
 
 fn listen(asked: &[Asked]) -> Vec<Listen> {

@@ -12,11 +12,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use rustix::fs::Mode;
+use rustix::process::umask;
+
 use super::user::User;
 use super::{Options, ServeError, Start, background, inherited, sandbox, serve_from};
 use crate::cli::{InTftpdArgs, IoBackend};
 use crate::config::{File, Plan as Naming, RootPlan};
 use crate::endpoint::Policy;
+use crate::files::upload::{self, InTftpd, Replace};
 use crate::hpa::{HpaNames, MapError, MapSource, Paths};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, DRAIN_SECS, FRAME_MEMORY_MIB};
 use crate::names::RootPolicy;
@@ -132,6 +136,7 @@ fn naming(args: &InTftpdArgs, directories: Vec<PathBuf>) -> Result<Naming, Refus
         return Err(Refused::Usage("no directory".to_owned()));
     };
     let mut naming = Naming::plain(first);
+    // Each of them takes uploads, as far as its files' permissions go.
     naming.roots = directories.iter().map(|dir| root(dir)).collect();
     naming.hpa = Some(HpaNames {
         map: map.map(Arc::new),
@@ -153,6 +158,7 @@ fn root(path: &Path) -> RootPlan {
         policy: RootPolicy {
             name: path.display().to_string().into(),
             backslashes: false,
+            uploads: true,
             ..RootPolicy::default()
         },
     }
@@ -178,15 +184,28 @@ fn options(args: &InTftpdArgs, naming: Naming, listen: Vec<Listen>, user: User) 
         single_port: false,
         takeover: false,
         data_ports: args.port_range.map(|range| range.ports().into_inner()),
-        upload: None,
+        upload: Some(upload::Policy {
+            replace: if args.create {
+                Replace::Allowed
+            } else {
+                Replace::Required
+            },
+            in_tftpd: Some(InTftpd {
+                public_only: !args.permissive,
+            }),
+            ..upload::Policy::default()
+        }),
         frame_memory: FRAME_MEMORY_MIB << 20,
         // The usual bounds: a drop-in must not be an amplifier.
         access: File::default().access(),
         settings: Settings {
             policy: Policy {
                 max_windowsize: args.windowsize.unwrap_or(DEFAULT_MAX_WINDOWSIZE),
+                uploads: true,
+                retransmit: args.retransmit.map(Nanos::from_micros),
                 ..Policy::default()
-            },
+            }
+            .refusing(&args.refuse),
             max_blksize: args.blocksize,
             drain_timeout: Nanos::from_secs(DRAIN_SECS),
             shard: 0,
@@ -238,7 +257,11 @@ impl Source {
             Self::Bind(_) => {
                 let background = args.listen && !args.foreground;
                 let pidfile = args.pidfile.clone();
-                let settle = move || settle(background, pidfile.as_deref());
+                let umask = umask_of(args);
+                let settle = move || {
+                    take_on(umask);
+                    settle(background, pidfile.as_deref())
+                };
                 Start {
                     settle: Some(Box::new(settle)),
                     ..Start::default()
@@ -246,11 +269,15 @@ impl Source {
             }
             Self::Inherited { sockets, inetd } => Start {
                 inherited: sockets,
-                settle: Some(Box::new(move || {
-                    if inetd || is_socket(io::stderr()) {
-                        background::quieten()?;
+                settle: Some(Box::new({
+                    let umask = umask_of(args);
+                    move || {
+                        if inetd || is_socket(io::stderr()) {
+                            background::quieten()?;
+                        }
+                        take_on(umask);
+                        Ok(())
                     }
-                    Ok(())
                 })),
                 idle: Some(Duration::from_secs(args.timeout.into())),
                 reread: None,
@@ -264,6 +291,18 @@ impl Source {
 fn is_socket(stream: impl AsFd) -> bool {
     let stream = socket2::SockRef::from(&stream);
     matches!(stream.r#type(), Ok(socket2::Type::DGRAM))
+}
+
+/// The umask for new files: none, unless it is given or permissions are the system's business.
+fn umask_of(args: &InTftpdArgs) -> Option<u32> {
+    args.umask.or((!args.permissive).then_some(0))
+}
+
+/// What new files are like. While there is one thread.
+fn take_on(mask: Option<u32>) {
+    if let Some(mask) = mask {
+        umask(Mode::from_raw_mode(mask));
+    }
 }
 
 /// The background, the pid file: in this order, while there is one thread.

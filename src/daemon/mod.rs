@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-pub use from_cli::{Asking, Unclear, naming, settings};
+pub use from_cli::{Asking, Unclear, naming, settings, upload_policy};
 pub use in_tftpd::run as in_tftpd;
 pub use start::Start;
 pub use user::User;
@@ -254,7 +254,12 @@ fn sockets(
 /// When one of them cannot be served.
 pub fn finder(naming: &Naming) -> Result<Finder, RootError> {
     let open = |plan: &crate::config::RootPlan| {
-        let mut root = Root::open(&plan.path)?;
+        let flag = if plan.policy.uploads {
+            "--upload"
+        } else {
+            "--root"
+        };
+        let mut root = Root::open(&plan.path).map_err(|error| error.of(flag))?;
         if naming.public_only {
             root = root.public_only();
         }

@@ -99,7 +99,7 @@ impl Crew {
             mailboxes.push(mailbox);
         }
         let deliveries = deliveries(&addresses);
-        let uploads = uploads(options, &addresses)?;
+        let uploads = uploads(options, &terms.finder, &addresses)?;
         let loader = Loader::start(deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
         let requests = loader.requests();
@@ -304,12 +304,16 @@ fn deliveries(addresses: &[Address]) -> Vec<Arc<dyn Deliver>> {
 }
 
 /// Starts the upload threads, where uploads are allowed. They write by io_uring if the shards may.
-fn uploads(options: &Options, addresses: &[Address]) -> Result<Option<Arc<Uploads>>, ServeError> {
+fn uploads(
+    options: &Options,
+    finder: &Arc<Finder>,
+    addresses: &[Address],
+) -> Result<Option<Arc<Uploads>>, ServeError> {
     let Some(policy) = &options.upload else {
         return Ok(None);
     };
     let ring = options.io != IoChoice::Epoll;
-    let uploads = Uploads::start(policy.clone(), deliveries(addresses), ring);
+    let uploads = Uploads::start(policy.clone(), finder, deliveries(addresses), ring);
     let uploads = uploads.map_err(ServeError::Uploads)?;
     if let Some(why) = &uploads.fallback {
         tracing::warn!("uploads are written by plain system calls, because of io_uring: {why}");

@@ -12,7 +12,7 @@ use super::{Datagram, Endpoint, GroupRange, Opened, Refusal};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, MAX_TRANSFERS, RESTART_AFTER};
 use crate::transfer::{Nanos, Offer, ReadTransfer, SizeSaid, negotiate};
 use crate::wire::packet::ErrorPacket;
-use crate::wire::{ErrorCode, Mode, Packet, Request, decode};
+use crate::wire::{ErrorCode, Mode, OptionName, OptionSet, Packet, Request, decode};
 
 /// What the operator allows.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,10 @@ pub struct Policy {
     pub groups: Option<GroupRange>,
     /// Whether write requests are taken at all. Which ones, whoever creates the files decides.
     pub uploads: bool,
+    /// Options that are never granted.
+    pub refused: OptionSet,
+    /// The longest wait before a packet is sent again, for clients that name none.
+    pub retransmit: Option<Nanos>,
 }
 
 impl Default for Policy {
@@ -34,6 +38,44 @@ impl Default for Policy {
             max_transfers: MAX_TRANSFERS,
             groups: None,
             uploads: false,
+            // No Windows client has been seen to work with it.
+            refused: OptionSet::default().with(OptionName::Msftwindow),
+            retransmit: None,
+        }
+    }
+}
+
+impl Policy {
+    /// Never grants these options, of which each is known by its name in any case.
+    #[must_use]
+    pub fn refusing(mut self, options: &[impl AsRef<str>]) -> Self {
+        let known = options
+            .iter()
+            .filter_map(|name| OptionName::parse(name.as_ref().as_bytes()));
+        self.refused = known.fold(self.refused, OptionSet::with);
+        self
+    }
+
+    /// Grants Windows' boot manager windows of its own choice, or not.
+    #[must_use]
+    pub const fn with_msftwindow(mut self, granted: bool) -> Self {
+        self.refused = if granted {
+            self.refused.without(OptionName::Msftwindow)
+        } else {
+            self.refused.with(OptionName::Msftwindow)
+        };
+        self
+    }
+
+    /// What is granted to a client that can be sent blocks of `max_blksize`.
+    pub(super) const fn offer(&self, max_blksize: u16, size: SizeSaid) -> Offer {
+        Offer {
+            max_blksize,
+            max_windowsize: self.max_windowsize,
+            size,
+            invitation: None,
+            refused: self.refused,
+            timeout: self.retransmit,
         }
     }
 }
@@ -296,12 +338,8 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let Some(request) = tenant.request() else {
             return;
         };
-        let offer = Offer {
-            max_blksize: tenant.max_blksize,
-            max_windowsize: self.policy.max_windowsize,
-            size: SizeSaid::Ours(opened.size),
-            invitation: None,
-        };
+        let size = SizeSaid::Ours(opened.size);
+        let offer = self.policy.offer(tenant.max_blksize, size);
         let (terms, oack) = negotiate(&request.options, &offer);
         let mut transfer = ReadTransfer::new(terms, opened.size, oack.is_some(), now);
         let step = transfer.first_answer(now);

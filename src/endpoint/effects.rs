@@ -40,6 +40,7 @@ pub struct CreateRequest<'a> {
     pub name: &'a [u8],
     /// Octet or netascii.
     pub mode: Mode,
+    pub options: Options<'a>,
     /// The client's tsize, where its bytes can be compared with it.
     pub size: Option<u64>,
 }

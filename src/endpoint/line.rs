@@ -134,6 +134,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 route,
                 name,
                 mode,
+                options: request.options,
                 size: announced(&request),
             })
         } else {

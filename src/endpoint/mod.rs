@@ -42,7 +42,7 @@ pub use survey::{Doing, Glimpse, NameEnd};
 
 use crate::limits::TIMERS_PER_TURN;
 use crate::transfer::{BlockRange, Nanos, Step};
-use crate::wire::packet::ErrorPacket;
+use crate::wire::packet::{ErrorPacket, next_window};
 use crate::wire::{ErrorCode, Packet, decode};
 use groups::Groups;
 use line::Line;
@@ -169,7 +169,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             {
                 self.counters.unknown_tid += 1;
             }
-            Ok(Packet::Ack { block }) => self.ack(now, &datagram.route, block, effects),
+            Ok(Packet::Ack { block }) => {
+                let next = next_window(datagram.bytes);
+                self.ack(now, &datagram.route, (block, next), effects);
+            }
             Ok(Packet::Rrq(request)) if datagram.listening => {
                 self.read_request(now, datagram, &request, effects);
             }
@@ -309,7 +312,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         &mut self,
         now: Nanos,
         route: &Route,
-        block: u16,
+        (block, next): (u16, Option<u8>),
         effects: &mut F,
     ) {
         let Some(ticket) = self.find(route.peer, route.socket) else {
@@ -319,7 +322,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         match self.phase(ticket) {
             Some(Phase::Reading { transfer, oack, .. }) => {
                 let unproven = !transfer.proven();
-                let step = transfer.ack(now, block);
+                let step = transfer.ack_wanting(now, block, next);
                 if unproven && transfer.proven() {
                     *oack = None;
                     self.guard.proved(route.peer.ip());

@@ -60,12 +60,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let tenant = self.slots.tenant(ticket.slot)?;
         let request = tenant.request()?;
         request.options.get(OptionName::Multicast)?;
-        let offer = Offer {
-            max_blksize: tenant.max_blksize,
-            max_windowsize: 1,
-            size: SizeSaid::Ours(size),
-            invitation: None,
-        };
+        let offer = self.policy.offer(tenant.max_blksize, SizeSaid::Ours(size));
         let blksize = negotiate(&request.options, &offer).0.blksize;
         let suits = request.mode == Mode::Octet && GroupTransfer::suits(blksize, size);
         suits.then_some(blksize)
@@ -420,13 +415,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         };
         let group = self.groups.get(member.group)?;
         let offer = Offer {
-            max_blksize: member.blksize,
-            max_windowsize: 1,
-            size: SizeSaid::Ours(member.size),
             invitation: Some(Invitation {
                 group: group.route.peer.to_addr(),
                 master: group.is_master(ticket) && !group.transfer.is_gathering(),
             }),
+            ..self
+                .policy
+                .offer(member.blksize, SizeSaid::Ours(member.size))
         };
         negotiate(&tenant.request()?.options, &offer).1
     }

@@ -113,7 +113,6 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     /// The first answer: the file is ready.
     fn receive<F: Effects<Image = I>>(&mut self, now: Nanos, ticket: Ticket, effects: &mut F) {
-        let max_windowsize = self.policy.max_windowsize;
         let Some(tenant) = self.slots.get_mut(ticket) else {
             // The client was faster to leave than the disk to answer.
             effects.discard(ticket);
@@ -123,12 +122,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return;
         };
         self.counters.writes += 1;
-        let offer = Offer {
-            max_blksize: tenant.max_blksize,
-            max_windowsize,
-            size: SizeSaid::Theirs,
-            invitation: None,
-        };
+        let offer = self.policy.offer(tenant.max_blksize, SizeSaid::Theirs);
         let (terms, oack) = negotiate_window(&request, offer);
         let mut transfer = WriteTransfer::new(terms, announced(&request), oack.is_some(), now);
         let answer = transfer.first_answer(now);

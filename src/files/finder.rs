@@ -1,13 +1,18 @@
 //! From a request to the file that answers it: the naming policy's verdict, then the roots.
 //! It never opens what the policy did not name, nor anything outside of a root.
 
+use core::cell::RefCell;
 use core::net::IpAddr;
 use std::fs::File;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::error::OpenError;
 use super::path::RelPath;
 use super::root::Root;
+use super::storage::{self, Known as Storages, Sight};
+use super::upload::UploadError;
 use crate::hosts::{Hosts, Known};
 use crate::names::{Asked, Choice, Disk, Mac, Names, Operation, RootId, Target, Trace, Verdict};
 use crate::wire::options::Options;
@@ -99,18 +104,69 @@ impl Finder {
     /// # Errors
     /// When it refuses.
     pub fn decide(&self, wish: &Wish<'_>, trace: &mut Trace<'_>) -> Verdict {
-        if self.names.is_plain() {
-            return Ok(vec![Choice::File(Target {
-                root: RootId::default(),
-                name: wish.name.to_vec(),
-            })]);
+        if let Some(verdict) = self.decide_plainly(wish) {
+            return verdict;
         }
-        let needs = self.names.needs();
-        let known = if needs.mac || needs.hostname {
+        let known = if self.needs_client() {
             self.hosts.look_up(wish.client, wish.mac)
         } else {
             Known::default()
         };
+        self.decide_with(wish, &known, &self.roots, trace)
+    }
+
+    /// The same without waiting for any storage, where the answer is known without it.
+    ///
+    /// # Errors
+    /// The question that takes longer to answer.
+    pub(super) fn decide_quickly(
+        &self,
+        wish: &Wish<'_>,
+        storages: &Storages,
+    ) -> Result<Verdict, Target> {
+        if let Some(verdict) = self.decide_plainly(wish) {
+            return Ok(verdict);
+        }
+        let known = if self.needs_client() {
+            let recalled = self.hosts.recall(wish.client, wish.mac);
+            recalled.ok_or_else(Target::default)?
+        } else {
+            Known::default()
+        };
+        let memory = Memory {
+            roots: &self.roots,
+            storages,
+            unsure: RefCell::default(),
+        };
+        let verdict = self.decide_with(wish, &known, &memory, &mut Trace::off());
+        match memory.unsure.into_inner() {
+            Some(question) => Err(question),
+            None => Ok(verdict),
+        }
+    }
+
+    /// Where a name means the file of that name for everybody.
+    fn decide_plainly(&self, wish: &Wish<'_>) -> Option<Verdict> {
+        self.names.is_plain(wish.operation).then(|| {
+            Ok(vec![Choice::File(Target {
+                root: self.names.start(wish.operation),
+                name: wish.name.to_vec(),
+            })])
+        })
+    }
+
+    const fn needs_client(&self) -> bool {
+        let needs = self.names.needs();
+        needs.mac || needs.hostname
+    }
+
+    fn decide_with(
+        &self,
+        wish: &Wish<'_>,
+        known: &Known,
+        disk: &dyn Disk,
+        trace: &mut Trace<'_>,
+    ) -> Verdict {
         let asked = Asked {
             name: wish.name,
             operation: wish.operation,
@@ -120,7 +176,7 @@ impl Finder {
             hostname: known.hostname.as_deref(),
             options: wish.options,
         };
-        self.names.decide(&asked, &self.roots, trace)
+        self.names.decide(&asked, disk, trace)
     }
 
     /// Opens the first choice that exists.
@@ -169,6 +225,34 @@ impl Finder {
                 .path(target.root, &target.name)
                 .map(|path| (root, path)),
         )
+    }
+
+    /// The roots that take uploads.
+    pub(super) fn writable(&self) -> impl Iterator<Item = (RootId, &Root)> {
+        let policies = self.names.roots().iter().zip(&self.roots.roots).enumerate();
+        policies
+            .filter(|(_, (policy, _))| policy.uploads)
+            .map(|(place, (_, root))| (RootId(place), root.as_ref()))
+    }
+
+    pub(super) fn root(&self, id: RootId) -> Option<&Root> {
+        self.roots.root(id)
+    }
+
+    /// Where a write to this target goes, if its root takes any.
+    pub(super) fn place(&self, target: &Target) -> Result<(&Root, RelPath), UploadError> {
+        let policy = self.names.roots().get(target.root.0);
+        let refused = || UploadError::NoUploads(policy.map_or("", |policy| &policy.name).into());
+        let root = self.roots.root(target.root).ok_or_else(refused)?;
+        if !policy.is_some_and(|policy| policy.uploads) {
+            return Err(refused());
+        }
+        let path = self.roots.path(target.root, &target.name)?;
+        Ok(if self.roots.any_case.get(target.root.0) == Some(&true) {
+            (root, root.place_in_any_case(&path)?)
+        } else {
+            (root, path)
+        })
     }
 
     /// Decides and opens; a name that ends in an end mark is tried without it if it is missing.
@@ -249,5 +333,59 @@ impl Disk for Roots {
     fn is_file(&self, id: RootId, name: &[u8]) -> bool {
         let path = self.path(id, name);
         path.is_ok_and(|path| self.root(id).is_some_and(|root| root.has_file(&path)))
+    }
+}
+
+/// A disk as far as the kernel remembers it: what it does not is answered anyhow, and noted.
+struct Memory<'a> {
+    roots: &'a Roots,
+    storages: &'a Storages,
+    /// The first question that it takes a storage to answer.
+    unsure: RefCell<Option<Target>>,
+}
+
+impl Memory<'_> {
+    fn is(&self, root: RootId, name: &[u8], what: impl Fn(&Sight) -> bool) -> bool {
+        let (Ok(path), Some(open)) = (self.roots.path(root, name), self.roots.root(root)) else {
+            return false;
+        };
+        match open.find_cached(&path).and_then(storage::look) {
+            Ok(sight) if self.storages.is_local(&sight) => what(&sight),
+            // As for opening: this answer is certain.
+            Err(Errno::NOENT) => false,
+            _ => {
+                let name = name.to_vec();
+                self.unsure
+                    .borrow_mut()
+                    .get_or_insert(Target { root, name });
+                false
+            }
+        }
+    }
+}
+
+impl Disk for Memory<'_> {
+    fn is_dir(&self, root: RootId, name: &[u8]) -> bool {
+        self.is(root, name, |sight| sight.directory)
+    }
+
+    fn is_file(&self, root: RootId, name: &[u8]) -> bool {
+        self.is(root, name, |sight| sight.regular)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_mark_comes_off_and_nothing_else() {
+        assert_eq!(
+            without_end_mark(b"pxelinux.0\xff\xff"),
+            Some(&b"pxelinux.0"[..])
+        );
+        for name in [&b"pxelinux.0"[..], b"a\xffb", b"\xff", b"a/\xff", b""] {
+            assert_eq!(without_end_mark(name), None, "{}", name.escape_ascii());
+        }
     }
 }

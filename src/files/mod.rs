@@ -1,6 +1,7 @@
 //! Turns a client's name into an open, shared [`Image`].
 //! It never runs on a shard's thread: opening may wait for a disk.
 
+mod batch;
 mod catalog;
 mod copy;
 mod error;
@@ -10,9 +11,11 @@ mod fold;
 mod framed;
 mod identity;
 mod image;
+mod job;
 mod lanes;
 mod loader;
 mod memory;
+mod opener;
 mod path;
 mod pool;
 mod quick;
@@ -28,6 +31,7 @@ pub use error::OpenError;
 pub use escape::Escaped;
 pub use finder::{Finder, Found, Wish};
 pub use image::Image;
-pub use loader::{Deliver, Job, Loader, Opened};
+pub use job::{Deliver, Job, Opened};
+pub use loader::Loader;
 pub use path::RelPath;
 pub use root::{Resolver, Root, RootError};

@@ -50,18 +50,6 @@ impl RelPath {
         }
     }
 
-    /// The name without the 0xff bytes at its end, if there are any. Old Intel boot ROMs take the
-    /// end mark of the DHCP options for a part of the file's name.
-    #[must_use]
-    pub fn without_end_mark(&self) -> Option<Self> {
-        let bytes = self.0.to_bytes();
-        let end = bytes.iter().rposition(|&byte| byte != 0xff)? + 1;
-        if end == bytes.len() {
-            return None;
-        }
-        Self::parse(&bytes[..end]).ok()
-    }
-
     pub(super) fn as_c_str(&self) -> &CStr {
         &self.0
     }
@@ -198,18 +186,5 @@ mod tests {
             let refused = RelPath::parse(name.as_bytes());
             assert_eq!(refused, Err(OpenError::NotRegular), "{name}");
         }
-    }
-
-    #[test]
-    fn the_end_mark_comes_off_and_nothing_else() {
-        let shorter = |name: &[u8]| RelPath::parse(name).expect("a path").without_end_mark();
-        assert_eq!(
-            shorter(b"pxelinux.0\xff\xff"),
-            RelPath::parse(b"pxelinux.0").ok()
-        );
-        assert_eq!(shorter(b"pxelinux.0"), None);
-        assert_eq!(shorter(b"a\xffb"), None);
-        assert_eq!(shorter(b"\xff"), None);
-        assert_eq!(shorter(b"a/\xff"), None);
     }
 }

@@ -7,8 +7,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::image::Image;
+use super::job::{Deliver, tell};
 use super::lanes::{Bounds, Lanes};
-use super::loader::{Deliver, tell};
 use crate::clock;
 use crate::endpoint::Ticket;
 use crate::limits::{READER_QUEUE, READER_THREADS, READERS_EACH};

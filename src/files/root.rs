@@ -28,6 +28,7 @@ pub enum Resolver {
 #[derive(Debug)]
 pub struct Root {
     dir: OwnedFd,
+    path: PathBuf,
     /// Its paths, as given and without links: absolute links in it begin with one of them.
     names: Vec<PathBuf>,
     resolver: Resolver,
@@ -81,21 +82,6 @@ impl Root {
         self.resolver
     }
 
-    /// Opens the client's file; the name without an end mark is tried when the exact one is missing.
-    ///
-    /// # Errors
-    /// When there is no such regular file below the root, or it cannot be read.
-    pub fn open_named(&self, name: &[u8]) -> Result<File, OpenError> {
-        let path = RelPath::parse(name)?;
-        match self.open_file(&path) {
-            Err(OpenError::NotFound) => match path.without_end_mark() {
-                Some(shorter) => self.open_file(&shorter),
-                None => Err(OpenError::NotFound),
-            },
-            result => result,
-        }
-    }
-
     /// Opens a regular file as [`open_file`](Self::open_file) does; if it is missing, one whose name
     /// differs in the case of ASCII letters only.
     ///
@@ -106,12 +92,43 @@ impl Root {
             Err(OpenError::NotFound) => {}
             result => return result,
         }
+        self.open_file(&self.spelling(path)?)
+    }
+
+    /// The path as far as it exists, whatever its case: all of it, or its directory with the name as
+    /// it is given.
+    ///
+    /// # Errors
+    /// When there is no such directory either, or it cannot be read.
+    pub(super) fn place_in_any_case(&self, path: &RelPath) -> Result<RelPath, OpenError> {
+        if self.kind(path).is_some() {
+            return Ok(path.clone());
+        }
+        match self.spelling(path) {
+            Err(OpenError::NotFound) => {}
+            result => return result,
+        }
+        let (parent, name) = path.split()?;
+        let parent = match parent.as_bytes() {
+            b"." => return Ok(path.clone()),
+            _ => self.spelling(&parent)?,
+        };
+        let path = [parent.as_bytes(), b"/", name.to_bytes()].concat();
+        RelPath::parse_with(&path, false)
+    }
+
+    fn spelling(&self, path: &RelPath) -> Result<RelPath, OpenError> {
         let open_dir = |path: &[u8]| {
             let path = CString::new(path).map_err(|_| Errno::INVAL)?;
             self.resolve(&path, LIST)
         };
         let found = fold::spelling_on_disk(path.as_c_str(), open_dir)?;
-        self.open_file(&RelPath::parse_with(&found, false)?)
+        RelPath::parse_with(&found, false)
+    }
+
+    /// The directory's path, as it was given.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether there is such a directory below the root.
@@ -239,6 +256,7 @@ impl Root {
         let names = names.into_iter().flatten().collect();
         Ok(Self {
             dir,
+            path: path.to_owned(),
             names,
             resolver,
             public_only: false,
@@ -251,6 +269,8 @@ impl Root {
 pub struct RootError {
     path: PathBuf,
     errno: Errno,
+    /// The flag that names the directory.
+    flag: &'static str,
 }
 
 impl RootError {
@@ -258,21 +278,29 @@ impl RootError {
         Self {
             path: path.to_owned(),
             errno,
+            flag: "--root",
         }
+    }
+
+    /// The same for a directory that another flag names.
+    #[must_use]
+    pub const fn of(mut self, flag: &'static str) -> Self {
+        self.flag = flag;
+        self
     }
 }
 
 impl fmt::Display for RootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
+        let (path, flag) = (self.path.display(), self.flag);
         match self.errno {
             Errno::NOENT => write!(
                 f,
-                "the root {path} does not exist; create it or correct --root"
+                "the root {path} does not exist; create it or correct {flag}"
             ),
             Errno::NOTDIR => write!(
                 f,
-                "the root {path} is not a directory; --root takes the one that holds the files"
+                "the root {path} is not a directory; {flag} takes the one that holds the files"
             ),
             Errno::ACCESS => write!(
                 f,

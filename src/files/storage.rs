@@ -50,6 +50,7 @@ pub(super) fn is_local(file: impl AsFd) -> bool {
 pub(super) struct Sight {
     pub(super) identity: Identity,
     pub(super) regular: bool,
+    pub(super) directory: bool,
     mount: Mount,
 }
 
@@ -66,9 +67,11 @@ pub(super) fn look(file: impl AsFd) -> Result<Sight, Errno> {
         StatxFlags::BASIC_STATS | StatxFlags::MNT_ID,
     )?;
     let identity = Identity::from_statx(&seen);
+    let kind = FileType::from_raw_mode(seen.stx_mode.into());
     Ok(Sight {
         mount: (identity.inode.device(), mount_id(&seen)),
-        regular: FileType::from_raw_mode(seen.stx_mode.into()) == FileType::RegularFile,
+        regular: kind == FileType::RegularFile,
+        directory: kind == FileType::Directory,
         identity,
     })
 }

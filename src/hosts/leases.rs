@@ -82,6 +82,16 @@ impl Leases {
         known.leases.get(&ip).cloned()
     }
 
+    /// The lease of an address as the file was read last. `None`: it is time to look at the file, or
+    /// somebody does.
+    pub(super) fn recall(&self, ip: IpAddr, now: Nanos) -> Option<Option<Lease>> {
+        let known = self.known.try_lock().ok()?;
+        let fresh = known
+            .looked
+            .is_some_and(|looked| now - looked < LEASES_FRESH);
+        fresh.then(|| known.leases.get(&ip).cloned())
+    }
+
     /// Reads the file once, to see whether that works.
     pub(super) fn try_read(&self) -> io::Result<()> {
         self.content().map(drop)

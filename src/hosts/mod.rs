@@ -47,6 +47,29 @@ impl Hosts {
     #[must_use]
     pub fn look_up(&self, ip: IpAddr, given: Option<Mac>) -> Known {
         let now = clock::now();
+        let neighbour = |neighbours: &Neighbours| Some(neighbours.look_up(ip, now));
+        let lease = |leases: &Leases| Some(leases.look_up(ip, now));
+        self.ask(ip, given, neighbour, lease).unwrap_or_default()
+    }
+
+    /// The same from memory alone: it neither reads a file nor asks the kernel. `None` where one of
+    /// them would have to be asked.
+    #[must_use]
+    pub fn recall(&self, ip: IpAddr, given: Option<Mac>) -> Option<Known> {
+        let now = clock::now();
+        let neighbour = |neighbours: &Neighbours| neighbours.recall(ip, now).map(Some);
+        let lease = |leases: &Leases| leases.recall(ip, now);
+        self.ask(ip, given, neighbour, lease)
+    }
+
+    /// `None` as soon as one of the two does not know whether it knows.
+    fn ask(
+        &self,
+        ip: IpAddr,
+        given: Option<Mac>,
+        neighbour: impl Fn(&Neighbours) -> Option<Option<Mac>>,
+        lease: impl Fn(&Leases) -> Option<Option<Lease>>,
+    ) -> Option<Known> {
         let mut known = Known {
             mac: given,
             ..Known::default()
@@ -57,12 +80,12 @@ impl Hosts {
         if let Some(neighbours) = &self.neighbours
             && known.mac.is_none()
         {
-            known.learn(neighbours.look_up(ip, now), None, || {
+            known.learn(neighbour(neighbours)?, None, || {
                 "the neighbour table".into()
             });
         }
         for leases in &self.leases {
-            if let Some(lease) = leases.look_up(ip, now) {
+            if let Some(lease) = lease(leases)? {
                 known.learn(lease.mac, lease.hostname.as_deref(), || {
                     leases.path().display().to_string()
                 });
@@ -73,7 +96,7 @@ impl Hosts {
         for host in self.table.iter().filter(mine) {
             known.learn(None, host.hostname.as_deref(), String::new);
         }
-        known
+        Some(known)
     }
 
     /// Files that cannot be read, with the reason.

@@ -49,6 +49,15 @@ impl Neighbours {
     }
 }
 
+impl Neighbours {
+    /// The same without asking the kernel. `None`: it would have to be asked.
+    pub(super) fn recall(&self, ip: IpAddr, now: Nanos) -> Option<Mac> {
+        let copy = self.copy.try_lock().ok()?;
+        let fresh = now - copy.taken < NEIGHBOURS_KEPT;
+        copy.macs.get(&ip).copied().filter(|_| fresh)
+    }
+}
+
 impl Table {
     /// A machine that has just come up is in the kernel's table and not in our copy; one behind a
     /// router is in neither, and its requests must not keep us asking.

@@ -3,8 +3,8 @@
 //!
 //! A decision passes through *stages*, in order. Each one gets the [`Target`] that the stage before
 //! it left and answers with a [`Flow`]: go on with another target, settle the matter, or refuse.
-//! The first target is the client's own name in the first root. What the last stage leaves is then
-//! looked up as the target's [`RootPolicy`] says.
+//! The first target is the client's own name in the first root, or, for a write, in the root for
+//! uploads. What the last stage leaves is then looked up as the target's [`RootPolicy`] says.
 //!
 //! A further kind of naming policy (another server's map file, say) is one more [`Stage`]:
 //!
@@ -68,12 +68,12 @@ pub enum Operation {
     Write,
 }
 
-/// A root by its place in the configuration. The first one is where every request begins.
+/// A root by its place in the configuration. The first one is where read requests begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct RootId(pub usize);
 
 /// Where a request has got to: a name in a root.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Target {
     pub root: RootId,
     pub name: Vec<u8>,
@@ -169,6 +169,7 @@ pub trait Stage: fmt::Debug + Send + Sync {
 pub struct Names {
     stages: Vec<Box<dyn Stage>>,
     roots: Vec<RootPolicy>,
+    uploads: RootId,
     needs: Needs,
 }
 
@@ -190,8 +191,16 @@ impl Names {
         Self {
             stages,
             roots,
+            uploads: RootId::default(),
             needs,
         }
+    }
+
+    /// Lets write requests begin in this root instead of in the first.
+    #[must_use]
+    pub const fn writing_in(mut self, root: RootId) -> Self {
+        self.uploads = root;
+        self
     }
 
     #[must_use]
@@ -204,10 +213,20 @@ impl Names {
         &self.roots
     }
 
+    /// Where requests for this begin.
+    #[must_use]
+    pub const fn start(&self, operation: Operation) -> RootId {
+        match operation {
+            Operation::Read => RootId(0),
+            Operation::Write => self.uploads,
+        }
+    }
+
     /// Whether a name means the file of that name for everybody, so that nothing need be decided.
     #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.stages.is_empty() && self.roots.first().is_none_or(RootPolicy::is_plain)
+    pub fn is_plain(&self, operation: Operation) -> bool {
+        let root = self.roots.get(self.start(operation).0);
+        self.stages.is_empty() && root.is_none_or(RootPolicy::is_plain)
     }
 
     /// Decides what a request is answered with.
@@ -216,7 +235,7 @@ impl Names {
     /// When a stage refuses it.
     pub fn decide(&self, asked: &Asked<'_>, disk: &dyn Disk, trace: &mut Trace<'_>) -> Verdict {
         let mut target = Target {
-            root: RootId::default(),
+            root: self.start(asked.operation),
             name: asked.name.to_vec(),
         };
         for stage in &self.stages {

@@ -2,7 +2,7 @@
 //! It never opens anything: it says where to look, in order.
 
 use super::canonical::canonical;
-use super::{Asked, Choice, Disk, Needs, RootId, Target, Trace, spelling};
+use super::{Asked, Choice, Disk, Needs, Operation, RootId, Target, Trace, spelling};
 
 /// One root's ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct RootPolicy {
     pub backslashes: bool,
     /// Where files are looked for that are missing here.
     pub fallback: Option<RootId>,
+    /// Clients may write here, as far as the policy for uploads allows it.
+    pub uploads: bool,
 }
 
 /// What a client's own directory is called: dnsmasq's `tftp-unique-root`.
@@ -39,6 +41,7 @@ impl Default for RootPolicy {
             lowercase: false,
             backslashes: true,
             fallback: None,
+            uploads: false,
         }
     }
 }
@@ -74,7 +77,10 @@ pub(super) fn places(
         };
         let name = in_root(asked, id, &target.name, policy, disk, trace);
         found.push(Choice::File(Target { root: id, name }));
-        next = policy.fallback;
+        // A write goes where its name leads, there or not.
+        next = policy
+            .fallback
+            .filter(|_| asked.operation == Operation::Read);
     }
 }
 

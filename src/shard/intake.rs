@@ -2,12 +2,15 @@
 //! It never waits and never turns bytes away: an ACK goes out only when there is room for what it
 //! invites.
 
+use core::net::IpAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::endpoint::{CreateRequest, Ticket};
+use crate::files::Finder;
 use crate::files::upload::{Uploads, Wanted};
 use crate::limits::{UPLOAD_AHEAD, UPLOAD_CHUNK};
+use crate::wire::options::Options;
 
 /// This shard's uploads.
 pub struct Intake {
@@ -59,8 +62,14 @@ impl Intake {
         }
     }
 
-    /// Asks for a file. Says whether there is room for one more upload.
-    pub(super) fn create(&mut self, request: &CreateRequest<'_>) -> bool {
+    /// Asks for a file; `local` is the address of ours that was asked, `finder` says where names lead.
+    /// Says whether there is room for one more upload.
+    pub(super) fn create(
+        &mut self,
+        request: &CreateRequest<'_>,
+        local: Option<IpAddr>,
+        finder: &Arc<Finder>,
+    ) -> bool {
         let Some(uploads) = &self.uploads else {
             return false;
         };
@@ -74,10 +83,18 @@ impl Intake {
                 ..Place::default()
             };
         }
+        let options = if finder.names().needs().options {
+            request.options
+        } else {
+            Options::new(&[])
+        };
         let wanted = Wanted {
             client: request.route.peer.ip(),
+            local,
             name: request.name,
             mode: request.mode,
+            finder,
+            options,
             size: request.size,
         };
         uploads.create(self.shard, request.ticket, &wanted)

@@ -35,6 +35,15 @@ pub struct Outside {
     pub stats: Arc<Stats>,
 }
 
+impl Outside {
+    /// The address of ours that a client asked.
+    fn asked(&self, route: &Route) -> Option<IpAddr> {
+        // An answer from a socket that is bound to one address needs to name none.
+        let bound = || self.bound.get(usize::from(route.socket.0)).copied()?;
+        route.local.ip().or_else(bound)
+    }
+}
+
 impl Effects for Outside {
     type Image = Arc<Image>;
 
@@ -55,18 +64,10 @@ impl Effects for Outside {
     }
 
     fn open(&mut self, request: OpenRequest<'_>) -> bool {
-        let Route {
-            peer,
-            local,
-            socket,
-        } = *request.route;
-        // An answer from a socket that is bound to one address needs to name none.
-        let local = local
-            .ip()
-            .or_else(|| self.bound.get(usize::from(socket.0)).copied()?);
+        let local = self.asked(request.route);
         let (ticket, name) = (request.ticket, request.name);
         let mut job = Job::new(self.shard, ticket, name, request.mode, &self.finder)
-            .between(peer.ip(), local);
+            .between(request.route.peer.ip(), local);
         if self.finder.names().needs().options {
             job = job.options(request.options);
         }
@@ -102,7 +103,8 @@ impl Effects for Outside {
     }
 
     fn create(&mut self, request: CreateRequest<'_>) -> bool {
-        self.intake.create(&request)
+        let local = self.asked(request.route);
+        self.intake.create(&request, local, &self.finder)
     }
 
     fn reserve(&mut self, ticket: Ticket, bytes: usize) -> bool {

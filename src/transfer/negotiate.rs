@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use super::time::Nanos;
 use super::window::Rollover;
 use crate::wire::options::parse_decimal;
-use crate::wire::{OackBuilder, OptionName, Options};
+use crate::wire::{OackBuilder, OptionName, OptionSet, Options};
 
 /// The block size without options (RFC 1350).
 pub const DEFAULT_BLKSIZE: u16 = 512;
@@ -27,6 +27,10 @@ pub struct Offer {
     pub size: SizeSaid,
     /// The group that a client may join who asks for it.
     pub invitation: Option<Invitation>,
+    /// Options that are never granted.
+    pub refused: OptionSet,
+    /// What holds where the client names no timeout.
+    pub timeout: Option<Nanos>,
 }
 
 /// A place in a multicast group (RFC 2090).
@@ -52,6 +56,9 @@ pub enum SizeSaid {
 pub struct Terms {
     pub blksize: u16,
     pub windowsize: u16,
+    /// The client says by each ACK how large the next window is to be: up to 255 blocks, for who gets
+    /// fewer than it asked for would wait for the others.
+    pub variable_window: bool,
     /// The client's retransmission interval, an upper bound for ours.
     pub timeout: Option<Nanos>,
     pub rollover: Rollover,
@@ -64,6 +71,7 @@ impl Default for Terms {
         Self {
             blksize: DEFAULT_BLKSIZE,
             windowsize: 1,
+            variable_window: false,
             timeout: None,
             rollover: Rollover::ToZero,
             tsize_asked: false,
@@ -76,7 +84,10 @@ impl Default for Terms {
 /// An option that is unknown, malformed or repeated is passed over as if it had not been sent.
 #[must_use]
 pub fn negotiate(options: &Options<'_>, offer: &Offer) -> (Terms, Option<Box<[u8]>>) {
-    let mut terms = Terms::default();
+    let mut terms = Terms {
+        timeout: offer.timeout,
+        ..Terms::default()
+    };
     let mut oack = OackBuilder::default();
     let mut seen = Seen::default();
     for (name, value) in options.iter() {
@@ -105,10 +116,18 @@ enum Grant {
     SizeUnsaid,
     Rollover(Rollover),
     Multicast(Invitation),
+    Msftwindow,
 }
+
+/// What Windows' boot manager sends, and what it takes for consent.
+const MSFTWINDOW_ASKED: u64 = 31_416;
+const MSFTWINDOW_GRANTED: &[u8] = b"27182";
 
 impl Grant {
     fn judge(option: OptionName, value: &[u8], offer: &Offer) -> Option<Self> {
+        if offer.refused.contains(option) {
+            return None;
+        }
         if option == OptionName::Multicast {
             // RFC 2090: the client sends it without a value.
             return offer.invitation.map(Self::Multicast);
@@ -116,7 +135,11 @@ impl Grant {
         let number = parse_decimal(value)?;
         match option {
             // A group is sent one block for each ACK, and its numbers never wrap.
-            OptionName::Windowsize | OptionName::Rollover if offer.invitation.is_some() => None,
+            OptionName::Windowsize | OptionName::Rollover | OptionName::Msftwindow
+                if offer.invitation.is_some() =>
+            {
+                None
+            }
             OptionName::Blksize => granted_blksize(number, offer).map(Self::Blksize),
             OptionName::Blksize2 => {
                 granted_blksize(number, offer).map(|blksize| Self::Blksize(1 << blksize.ilog2()))
@@ -143,6 +166,11 @@ impl Grant {
                 1 => Some(Self::Rollover(Rollover::ToOne)),
                 _ => None,
             },
+            // Who receives has nothing to choose for.
+            OptionName::Msftwindow => (number == MSFTWINDOW_ASKED
+                && offer.max_windowsize > 1
+                && offer.size != SizeSaid::Theirs)
+                .then_some(Self::Msftwindow),
             OptionName::Multicast => None,
         }
     }
@@ -156,6 +184,7 @@ impl Grant {
             Self::Size(size) => oack.push(name, Text::of(&size).as_bytes()),
             Self::Multicast(invitation) => oack.push(name, Text::of(invitation).as_bytes()),
             Self::Timeout(_) | Self::Rollover(_) => oack.push(name, asked),
+            Self::Msftwindow => oack.push(name, MSFTWINDOW_GRANTED),
             Self::SizeUnsaid => false,
         }
     }
@@ -166,6 +195,7 @@ impl Grant {
             Self::Windowsize(windowsize) => terms.windowsize = *windowsize,
             Self::Timeout(timeout) => terms.timeout = Some(*timeout),
             Self::Rollover(rollover) => terms.rollover = *rollover,
+            Self::Msftwindow => terms.variable_window = true,
             Self::Size(_) | Self::SizeUnsaid | Self::Multicast(_) => {}
         }
     }
@@ -189,6 +219,7 @@ struct Seen {
     size: bool,
     rollover: bool,
     multicast: bool,
+    msftwindow: bool,
 }
 
 impl Seen {
@@ -200,6 +231,7 @@ impl Seen {
             Grant::Size(_) | Grant::SizeUnsaid => &mut self.size,
             Grant::Rollover(_) => &mut self.rollover,
             Grant::Multicast(_) => &mut self.multicast,
+            Grant::Msftwindow => &mut self.msftwindow,
         };
         !core::mem::replace(flag, true)
     }
@@ -255,6 +287,8 @@ mod tests {
         max_windowsize: 64,
         size: SizeSaid::Ours(1_000_000),
         invitation: None,
+        refused: OptionSet::NONE.with(OptionName::Msftwindow),
+        timeout: None,
     };
 
     fn answer(options: &[u8], offer: &Offer) -> (Terms, String) {
@@ -346,6 +380,57 @@ mod tests {
             answer(b"blksize\x00512\0", &invitation(true)).1,
             "blksize|512|"
         );
+    }
+
+    #[test]
+    fn refused_options_are_passed_over_and_a_timeout_holds_where_none_is_named() {
+        let offer = Offer {
+            refused: OptionSet::default()
+                .with(OptionName::Blksize)
+                .with(OptionName::Tsize),
+            timeout: Some(Nanos::from_millis(300)),
+            ..OFFER
+        };
+        let asked = b"tsize\x000\0blksize\x001024\0windowsize\x004\0";
+        let (terms, oack) = answer(asked, &offer);
+        assert_eq!(oack, "windowsize|4|");
+        assert!(!terms.tsize_asked);
+        assert_eq!(terms.timeout, Some(Nanos::from_millis(300)));
+        let (terms, _) = answer(b"timeout\x002\0", &offer);
+        assert_eq!(terms.timeout, Some(Nanos::from_secs(2)));
+    }
+
+    /// The request of Windows' boot manager, and the answers that it knows.
+    #[test]
+    fn the_variable_window_is_granted_where_it_is_offered() {
+        let asked = b"tsize\x000\0blksize\x001456\0windowsize\x004\0msftwindow\x0031416\0";
+        let offered = Offer {
+            refused: OptionSet::default(),
+            ..OFFER
+        };
+        let (terms, oack) = answer(asked, &offered);
+        assert_eq!(
+            oack,
+            "tsize|1000000|blksize|1456|windowsize|4|msftwindow|27182|"
+        );
+        assert_eq!((terms.windowsize, terms.variable_window), (4, true));
+        let (terms, oack) = answer(asked, &OFFER);
+        assert_eq!(oack, "tsize|1000000|blksize|1456|windowsize|4|");
+        assert!(!terms.variable_window);
+        for other in [&b"msftwindow\x0027182\0"[..], b"msftwindow\0\0"] {
+            assert_eq!(answer(other, &offered), (Terms::default(), String::new()));
+        }
+        let upload = Offer {
+            size: SizeSaid::Theirs,
+            ..offered
+        };
+        let without_windows = Offer {
+            max_windowsize: 1,
+            ..offered
+        };
+        for offer in [upload, without_windows] {
+            assert_eq!(answer(b"msftwindow\x0031416\0", &offer).1, "");
+        }
     }
 
     #[test]

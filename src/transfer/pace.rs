@@ -38,6 +38,13 @@ impl Pace {
         }
     }
 
+    /// Windows are of another size from now on.
+    pub const fn resize(&mut self, old: u16, new: u16) {
+        if self.is_free(old) {
+            self.burst = new;
+        }
+    }
+
     /// Whether a window leaves at once because no loss has shown that it should not.
     pub const fn is_free(&self, windowsize: u16) -> bool {
         self.burst >= windowsize

@@ -117,6 +117,12 @@ impl ReadTransfer {
 
     /// ACK `wire` arrived.
     pub fn ack(&mut self, now: Nanos, wire: u16) -> Step {
+        self.ack_wanting(now, wire, None)
+    }
+
+    /// ACK `wire` arrived, and with it the blocks that the client wants in the next window, where it
+    /// was agreed that it may say so.
+    pub fn ack_wanting(&mut self, now: Nanos, wire: u16, next: Option<u8>) -> Step {
         let Some(block) = self
             .terms
             .rollover
@@ -124,6 +130,9 @@ impl ReadTransfer {
         else {
             return Step::Nothing;
         };
+        if let Some(next) = next {
+            self.resize_window(next);
+        }
         if self.awaiting_oack {
             return self.oack_accepted(now);
         }
@@ -173,6 +182,16 @@ impl ReadTransfer {
     #[must_use]
     pub const fn is_closing(&self) -> bool {
         self.closing
+    }
+
+    /// Bursts stay as large as the path has shown to take them.
+    fn resize_window(&mut self, next: u8) {
+        if !self.terms.variable_window {
+            return;
+        }
+        let windowsize = u16::from(next).max(1);
+        self.pace.resize(self.terms.windowsize, windowsize);
+        self.terms.windowsize = windowsize;
     }
 
     fn oack_accepted(&mut self, now: Nanos) -> Step {

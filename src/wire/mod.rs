@@ -7,5 +7,5 @@ pub mod options;
 pub mod packet;
 
 pub use error_code::ErrorCode;
-pub use options::{OackBuilder, OptionName, Options};
+pub use options::{OackBuilder, OptionName, OptionSet, Options};
 pub use packet::{DecodeError, HEADER_LEN, Mode, Packet, Request, decode};

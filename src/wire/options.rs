@@ -33,10 +33,13 @@ pub enum OptionName {
     Rollover,
     /// RFC 2090: empty in a request; address, port and master flag in an OACK.
     Multicast,
+    /// Windows' boot manager: 31416 in a request, 27182 in an OACK; then each ACK has a fifth byte, the
+    /// blocks of the next window.
+    Msftwindow,
 }
 
 impl OptionName {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("blksize", Self::Blksize),
         ("blksize2", Self::Blksize2),
         ("timeout", Self::Timeout),
@@ -45,6 +48,7 @@ impl OptionName {
         ("windowsize", Self::Windowsize),
         ("rollover", Self::Rollover),
         ("multicast", Self::Multicast),
+        ("msftwindow", Self::Msftwindow),
     ];
 
     #[must_use]
@@ -53,6 +57,29 @@ impl OptionName {
             .into_iter()
             .find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
             .map(|(_, option)| option)
+    }
+}
+
+/// Some of the options.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OptionSet(u16);
+
+impl OptionSet {
+    pub const NONE: Self = Self(0);
+
+    #[must_use]
+    pub const fn with(self, option: OptionName) -> Self {
+        Self(self.0 | 1 << option as u16)
+    }
+
+    #[must_use]
+    pub const fn without(self, option: OptionName) -> Self {
+        Self(self.0 & !(1 << option as u16))
+    }
+
+    #[must_use]
+    pub const fn contains(self, option: OptionName) -> bool {
+        self.0 & (1 << option as u16) != 0
     }
 }
 

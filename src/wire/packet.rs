@@ -25,7 +25,8 @@ pub enum Packet<'a> {
         block: u16,
         payload: &'a [u8],
     },
-    /// Bytes after the block number are ignored: Windows' boot manager sends a fifth one.
+    /// Bytes after the block number are for [`next_window`] only: Windows' boot manager sends a fifth
+    /// one.
     Ack {
         block: u16,
     },
@@ -102,6 +103,12 @@ pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, DecodeError> {
         OACK => Ok(Packet::Oack(Options::new(body))),
         other => Err(DecodeError::UnknownOpcode(other)),
     }
+}
+
+/// The fifth byte of an ACK, where there is one: with `msftwindow`, the blocks of the next window.
+#[must_use]
+pub fn next_window(ack: &[u8]) -> Option<u8> {
+    ack.get(HEADER_LEN).copied()
 }
 
 fn decode_request(body: &[u8]) -> Result<Request<'_>, DecodeError> {

@@ -3,13 +3,17 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use ringboot::files::{OpenError, Resolver, Root};
+use ringboot::files::{Finder, Found, OpenError, RelPath, Resolver, Root, Wish};
+use ringboot::names::{Operation, Trace};
+use ringboot::wire::Options;
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use tempfile::TempDir;
 
@@ -30,7 +34,7 @@ use Answer::{Content, Denied, Invalid, Missing, NotRegular};
 fn the_traversal_corpus_has_one_answer_for_each_name() {
     let place = Place::new();
     for resolver in BOTH {
-        let root = Root::open_with(&place.root(), resolver).expect("a root");
+        let root = Arc::new(Root::open_with(&place.root(), resolver).expect("a root"));
         for (name, expected) in corpus(&place) {
             let shown = name.escape_ascii();
             assert_eq!(ask(&root, &name), expected, "{resolver:?} {shown}");
@@ -140,7 +144,7 @@ fn a_root_behind_a_link_has_two_names() {
     symlink(place.root(), &alias).expect("a link");
     symlink(alias.join("sub/file"), place.root().join("by-alias")).expect("a link");
     for resolver in BOTH {
-        let root = Root::open_with(&alias, resolver).expect("a root");
+        let root = Arc::new(Root::open_with(&alias, resolver).expect("a root"));
         for name in ["by-alias", "link-absolute-inside"] {
             assert_eq!(ask(&root, name.as_bytes()), Content, "{resolver:?} {name}");
         }
@@ -151,7 +155,8 @@ fn a_root_behind_a_link_has_two_names() {
 #[test]
 fn magic_links_lead_nowhere() {
     for resolver in BOTH {
-        let root = Root::open_with(Path::new("/proc/self"), resolver).expect("a root");
+        let root = Root::open_with(Path::new("/proc/self"), resolver);
+        let root = Arc::new(root.expect("a root"));
         for name in ["root/etc/passwd", "cwd/Cargo.toml", "exe", "fd/0"] {
             assert_eq!(ask(&root, name.as_bytes()), Denied, "{resolver:?} {name}");
         }
@@ -161,7 +166,7 @@ fn magic_links_lead_nowhere() {
 #[test]
 fn this_kernel_is_asked_what_it_can() {
     let place = Place::new();
-    let root = Root::open(&place.root()).expect("a root");
+    let root = Arc::new(Root::open(&place.root()).expect("a root"));
     assert_eq!(ask(&root, b"file"), Content);
 }
 
@@ -222,7 +227,8 @@ fn race(place: &Place, name: &[u8], swap: impl Fn() + Sync) {
             let root = Root::open_with(&place.root(), resolver).expect("a root");
             let mut opened = 0;
             for _ in 0..100_000 {
-                if let Ok(mut file) = root.open_named(name) {
+                let path = RelPath::parse(name).expect("a path");
+                if let Ok(mut file) = root.open_file(&path) {
                     let mut content = String::new();
                     file.read_to_string(&mut content).expect("read");
                     assert_eq!(content, INSIDE, "{resolver:?}");
@@ -235,9 +241,18 @@ fn race(place: &Place, name: &[u8], swap: impl Fn() + Sync) {
     });
 }
 
-fn ask(root: &Root, name: &[u8]) -> Answer {
-    match root.open_named(name) {
-        Ok(mut file) => {
+fn ask(root: &Arc<Root>, name: &[u8]) -> Answer {
+    let wish = Wish {
+        name,
+        operation: Operation::Read,
+        client: Ipv4Addr::LOCALHOST.into(),
+        local: None,
+        mac: None,
+        options: Options::new(&[]),
+    };
+    match Finder::from(Arc::clone(root)).find(&wish, &mut Trace::off()) {
+        Ok(Found::Made(_)) => panic!("nothing makes files here"),
+        Ok(Found::File { mut file, .. }) => {
             let mut content = String::new();
             file.read_to_string(&mut content).expect("read");
             assert_eq!(content, INSIDE, "{}", name.escape_ascii());

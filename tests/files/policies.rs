@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
-use ringboot::config::Config;
+use ringboot::config::{Config, Plan};
 use ringboot::files::{Finder, Found, OpenError, Resolver, Root, Wish};
 use ringboot::names::{Mac, Operation, Trace};
 use ringboot::wire::options::Options;
@@ -19,7 +19,7 @@ use super::confinement::{INSIDE, Place, corpus};
 const MADE: &str = "made";
 
 /// One policy of each kind.
-const POLICIES: [(&str, &str); 16] = [
+pub const POLICIES: [(&str, &str); 16] = [
     ("plain", ""),
     (
         "rewrite everything to itself",
@@ -134,7 +134,7 @@ fn policies_still_find_what_they_should() {
 }
 
 /// The corpus, and each of its names in the forms that policies are to see through.
-fn names(place: &Place) -> Vec<Vec<u8>> {
+pub fn names(place: &Place) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
     for (name, _) in corpus(place) {
         names.push(name.to_ascii_uppercase());
@@ -177,14 +177,11 @@ fn ask(finder: &Finder, name: &[u8], client: &str, kind: &str) -> bool {
 }
 
 fn finder(place: &Place, policy: &str, resolver: Resolver) -> Finder {
-    let other = place.base().join("other");
-    let text = format!(
-        "version = 1\nroot = \"root\"\n{policy}\n[roots.other]\npath = \"{}\"\n",
-        other.display()
-    );
-    let path = place.base().join("ringboot.toml");
-    let config = Config::parse(&path, text).unwrap_or_else(|error| panic!("{error}"));
-    let plan = config.plan().unwrap_or_else(|error| panic!("{error}"));
+    let plan = plan(place, policy);
+    open_all(&plan, resolver)
+}
+
+pub fn open_all(plan: &Plan, resolver: Resolver) -> Finder {
     let roots = plan
         .roots
         .iter()
@@ -193,12 +190,23 @@ fn finder(place: &Place, policy: &str, resolver: Resolver) -> Finder {
     Finder::new(plan.names(), roots).knowing(plan.hosts())
 }
 
+pub fn plan(place: &Place, policy: &str) -> Plan {
+    let other = place.base().join("other");
+    let text = format!(
+        "version = 1\nroot = \"root\"\n{policy}\n[roots.other]\npath = \"{}\"\n",
+        other.display()
+    );
+    let path = place.base().join("ringboot.toml");
+    let config = Config::parse(&path, text).unwrap_or_else(|error| panic!("{error}"));
+    config.plan().unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn open(path: &Path, resolver: Resolver) -> Arc<Root> {
     Arc::new(Root::open_with(path, resolver).expect("a root"))
 }
 
 /// A root beside the first one, with a file of its own; and a directory for one client.
-fn add_second_root(place: &Place) {
+pub fn add_second_root(place: &Place) {
     let other = place.base().join("other");
     fs::create_dir_all(other.join("sub")).expect("a directory");
     fs::write(other.join("only-other"), INSIDE).expect("a file");

@@ -11,6 +11,7 @@ mod flags;
 mod hostile;
 mod servers;
 mod suite;
+mod writes;
 
 /// Whether the tests that start Debian's in.tftpd are to be skipped: it wants to be root.
 fn no_root() -> bool {

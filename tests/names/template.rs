@@ -122,7 +122,7 @@ fn its_examples_work_together() {
             plan.table.len(),
             plan.leases.len()
         ),
-        (5, 2, 2, 2)
+        (5, 3, 2, 2)
     );
     assert!(ringboot::names::rules::never(&plan.rules.0).is_empty());
 }

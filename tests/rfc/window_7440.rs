@@ -186,3 +186,38 @@ matrix! {
         }
     }
 }
+
+matrix! {
+    /// Windows' boot manager: off by default; with `--msftwindow` the OACK says 27182, and the fifth
+    /// byte of each ACK is the size of the next window.
+    fn windows_chooses_its_windows(setup) {
+        let data = pattern(512 * 40 + 5, 4);
+        let root = Root::with("file", &data);
+        let asked = [("tsize", "0"), ("windowsize", "4"), ("msftwindow", "31416")];
+        let size = data.len().to_string();
+        let server = Server::start(root.path(), setup);
+        let mut client = Conversation::with(&server);
+        client.rrq("file", "octet", &asked);
+        client.expect_oack(&[("tsize", &size), ("windowsize", "4")]);
+        client.send(&error(8, "enough"));
+
+        let server = Server::on(root.path(), setup).args(&["--msftwindow"]).start();
+        let mut client = Conversation::with(&server);
+        client.rrq("file", "octet", &asked);
+        client.expect_oack(&[("tsize", &size), ("windowsize", "4"), ("msftwindow", "27182")]);
+        let mut acked = 0;
+        // As large as the client says, whatever came before.
+        for next in [4, 1, 9, 20, 2, 5] {
+            std::thread::sleep(Duration::from_millis(60));
+            client.send(&[0, 4, 0, acked as u8, next]);
+            let end = (acked + usize::from(next)).min(41);
+            for number in acked + 1..=end {
+                client.expect_data(number as u16, block(&data, number));
+            }
+            acked = end;
+        }
+        assert_eq!(acked, 41);
+        client.ack(41);
+        assert_eq!(server.transfer_with(client.local()).outcome(), "completed");
+    }
+}

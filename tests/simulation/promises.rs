@@ -2,6 +2,7 @@
 //! It never leaves anything to chance but the order of small delays.
 
 use ringboot::transfer::Nanos;
+use ringboot::wire::OptionSet;
 
 use crate::client::habits::Habits;
 use crate::client::models;
@@ -71,6 +72,32 @@ fn a_doubled_or_late_block_costs_no_more_than_its_window() {
                 "{}: {class:?}",
                 model().name
             );
+        }
+    }
+}
+
+/// Windows' boot manager, whose ACKs say how large the next window is: whatever the network does, the
+/// file arrives, and no window is larger than was asked for.
+#[test]
+fn windows_of_the_clients_choice_arrive_whole() {
+    for (loss, duplicate, straggle) in [(0, 0, 0), (10_000, 0, 0), (0, 20_000, 20_000)] {
+        for seed in 0..50 {
+            let weather = Weather {
+                loss,
+                duplicate,
+                straggle,
+                straggle_by: Nanos::from_millis(2),
+                ..lan()
+            };
+            let mut habits = models::windows_variable();
+            habits.stall = Nanos::ZERO;
+            let size = BLOCKS * habits.blksize() + seed;
+            let mut scenario = Scenario::single(seed, weather, habits, size);
+            scenario.server.policy.refused = OptionSet::NONE;
+            let ending = world::run(scenario, false);
+            assert!(ending.fault.is_none(), "{seed}: {:?}", ending.fault);
+            let totals = ending.totals;
+            assert_eq!((totals.completed, totals.tainted), (1, 0), "{seed}");
         }
     }
 }

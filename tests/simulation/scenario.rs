@@ -182,8 +182,7 @@ fn server(rng: &mut Rng) -> Server {
             } else {
                 usual.policy.max_transfers
             },
-            groups: None,
-            uploads: false,
+            ..usual.policy
         },
         data_sockets: rng.below(3) as u16,
         max_blksize: *rng.pick(&[1468, 1468, 1468, 512, 8192]),

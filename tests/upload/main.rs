@@ -8,6 +8,7 @@ mod support;
 mod clients;
 mod crowd;
 mod disk;
+mod naming;
 mod policy;
 mod protocol;
 mod sender;

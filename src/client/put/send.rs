@@ -163,6 +163,7 @@ impl<'a> Sending<'a> {
         transfer::Terms {
             blksize: terms.blksize,
             windowsize: terms.windowsize,
+            variable_window: false,
             timeout: self.asked.timeout.map(Nanos::from),
             rollover: Rollover::ToZero,
             tsize_asked: false,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Plan;
 use crate::daemon::Options;
+use crate::files::upload;
 
 /// Directories and files that stay within reach.
 #[derive(Debug, Clone, Default)]
@@ -22,16 +23,21 @@ impl Grants {
     #[must_use]
     pub fn of(options: &Options) -> Self {
         let naming = &options.naming;
+        let (written, read): (Vec<_>, Vec<_>) = naming
+            .roots
+            .iter()
+            .partition(|root| options.upload.is_some() && root.policy.uploads);
+        let upload = options.upload.as_ref();
         let map = naming.hpa.as_ref().and_then(|hpa| hpa.map.as_ref());
         let map = map.map(|map| map.path().to_owned());
         let leases = naming.leases.iter().map(|(path, _)| path.clone());
         let sources = options.sandbox.read_again.iter().cloned();
         Self {
-            roots: naming.roots.iter().map(|root| root.path.clone()).collect(),
-            uploads: options
-                .upload
-                .iter()
-                .map(|policy| policy.dir.clone())
+            roots: read.into_iter().map(|root| root.path.clone()).collect(),
+            uploads: written
+                .into_iter()
+                .map(|root| root.path.clone())
+                .chain(upload.and_then(upload::Policy::spool))
                 .collect(),
             files: leases.chain(map).chain(sources).collect(),
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::disk::Disk;
 use super::error::UploadError;
 use super::job::{Key, News, Seat, What};
-use super::session::{Place, Session, Wish};
+use super::place::{Place, Wish};
+use super::session::Session;
 use crate::files::Deliver;
 
 pub(super) struct Clerk<D> {

@@ -13,8 +13,12 @@ use crate::wire::ErrorCode;
 pub enum UploadError {
     /// No file can have this name, or none that clients may write.
     Name(OpenError),
+    /// The operator's naming policy leads to a root that takes no uploads.
+    NoUploads(Box<str>),
     /// No `--upload-allow` matches.
     NotAllowed,
+    /// Not everybody may write it (o+w), and only such files are written.
+    NotPublic,
     /// There is a file already, and it is not to be replaced.
     Exists,
     /// Another upload of the name was complete sooner.
@@ -35,7 +39,7 @@ impl UploadError {
     pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::Name(error) => error.error_code(),
-            Self::NotAllowed => ErrorCode::ACCESS_VIOLATION,
+            Self::NoUploads(_) | Self::NotAllowed | Self::NotPublic => ErrorCode::ACCESS_VIOLATION,
             Self::Exists | Self::Overtaken => ErrorCode::FILE_EXISTS,
             Self::Missing => ErrorCode::NOT_FOUND,
             // RFC 1350 has no better word for a place where nothing can be put.
@@ -50,10 +54,12 @@ impl UploadError {
     pub fn client_text(&self) -> &str {
         match self {
             Self::Name(error) => error.client_text(),
+            Self::NoUploads(_) => "Access violation",
             Self::NotAllowed => "This name may not be uploaded",
+            Self::NotPublic => "File must have global write permissions",
             Self::Exists => "File already exists",
             Self::Overtaken => "Somebody else has just uploaded this file",
-            Self::Missing => "Only existing files may be replaced",
+            Self::Missing => "File not found",
             Self::NoDirectory => "No such directory",
             Self::Quota(_) => "Allocation exceeded",
             Self::NoSpace => "Disk full",
@@ -102,7 +108,9 @@ impl fmt::Display for UploadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(error) => error.fmt(f),
+            Self::NoUploads(root) => write!(f, "the root \"{root}\" takes no uploads"),
             Self::NotAllowed => f.write_str("no --upload-allow matches the name"),
+            Self::NotPublic => f.write_str("not everybody may write it (chmod o+w)"),
             Self::Exists => f.write_str("the file exists, and --upload-policy is create"),
             Self::Overtaken => f.write_str("another upload of this name was complete sooner"),
             Self::Missing => f.write_str("no such file, and --upload-policy is existing"),

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 use std::sync::Arc;
 
 use super::error::UploadError;
-use super::session::Wish;
+use super::place::Wish;
 use crate::endpoint::Ticket;
 
 /// Whose upload it is.

@@ -4,21 +4,23 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::fstatvfs;
 
 use super::error::UploadError;
 use super::policy::Policy;
-use super::sweep::survey;
+use super::sweep::{Sweep, survey};
 use crate::clock;
 use crate::limits::{RECOUNT_PAUSE, UPLOADED_FILES};
 use crate::transfer::Nanos;
 
-/// The books of one upload directory.
+/// The books of one root.
 #[derive(Debug)]
 pub(super) struct Ledger {
     policy: Arc<Policy>,
+    dir: PathBuf,
     books: Mutex<Books>,
 }
 
@@ -51,13 +53,14 @@ pub(super) struct Share {
 
 impl Ledger {
     /// `stored` is what the directory holds.
-    pub(super) fn new(policy: Arc<Policy>, stored: u64) -> Self {
+    pub(super) fn new(policy: Arc<Policy>, dir: PathBuf, stored: u64) -> Self {
         let books = Books {
             stored,
             ..Books::default()
         };
         Self {
             policy,
+            dir,
             books: Mutex::new(books),
         }
     }
@@ -104,7 +107,7 @@ impl Ledger {
         if books.counted_at.is_some_and(|at| now - at < RECOUNT_PAUSE) {
             return false;
         }
-        if let Ok(found) = survey(&self.policy.dir, false) {
+        if let Ok(found) = survey(&self.dir, Sweep::Nothing) {
             books.stored = found.bytes;
         }
         let Books { files, clients, .. } = books;
@@ -122,7 +125,7 @@ impl Ledger {
 
     fn size_of(&self, path: &[u8]) -> Option<u64> {
         use std::os::unix::ffi::OsStrExt;
-        let path = self.policy.dir.join(std::ffi::OsStr::from_bytes(path));
+        let path = self.dir.join(std::ffi::OsStr::from_bytes(path));
         path.symlink_metadata().ok().map(|meta| meta.len())
     }
 }
@@ -240,11 +243,8 @@ mod tests {
     impl Place {
         fn new(policy: Policy) -> Self {
             let dir = tempfile::tempdir().expect("a directory");
-            let policy = Policy {
-                dir: dir.path().to_owned(),
-                ..policy
-            };
-            let ledger = Arc::new(Ledger::new(Arc::new(policy), 0));
+            let ledger = Ledger::new(Arc::new(policy), dir.path().to_owned(), 0);
+            let ledger = Arc::new(ledger);
             Self { dir, ledger }
         }
 

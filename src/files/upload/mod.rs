@@ -4,8 +4,10 @@
 mod clerk;
 mod disk;
 mod error;
+mod in_place;
 mod job;
 mod ledger;
+mod place;
 mod policy;
 mod restrict;
 mod rivals;
@@ -19,24 +21,25 @@ use core::fmt;
 use core::sync::atomic::AtomicUsize;
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 pub use error::UploadError;
 pub use job::{News, What};
-pub use policy::{Policy, Replace};
+pub use policy::{InTftpd, Policy, Replace};
 
 pub(super) use sweep::PREFIX;
 
 use self::job::{Job, Key, Seat, Task};
-use self::ledger::Ledger;
+use self::place::{Aim, Place, Wish};
 use self::runtime::Runtime;
-use self::session::{Place, Wish};
 use self::threads::Threads;
-use super::{Deliver, Root, RootError};
+use super::{Deliver, Finder, RelPath};
 use crate::endpoint::Ticket;
 use crate::limits::{MAX_UPLOADS, NAME_MAX};
+use crate::names::{RootId, Trace};
 use crate::wire::Mode;
+use crate::wire::options::Options;
 
 /// The running upload threads. Dropping it ends what was asked, then the threads.
 #[derive(Debug)]
@@ -58,15 +61,13 @@ enum Crew {
 /// Why uploads cannot be taken.
 #[derive(Debug)]
 pub enum StartError {
-    Root(RootError),
-    /// The directory cannot be listed, or there is no thread.
+    /// A directory cannot be listed, or there is no thread.
     System(&'static str, io::Error),
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Root(error) => write!(f, "--upload: {error}"),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -75,35 +76,31 @@ impl fmt::Display for StartError {
 impl core::error::Error for StartError {}
 
 impl Uploads {
-    /// Sweeps the directory and starts the threads; `shards` are the receivers of news by number.
-    /// With `ring`, writes go by io_uring where the kernel allows it.
+    /// Sweeps the roots of `finder` that take uploads and starts the threads; `shards` are the
+    /// receivers of news by number. With `ring`, writes go by io_uring where the kernel allows it.
     ///
     /// # Errors
-    /// When the directory cannot be used, or the system gives no thread.
+    /// When a directory cannot be used, or the system gives no thread.
     pub fn start(
         policy: Policy,
+        finder: &Arc<Finder>,
         shards: Vec<Arc<dyn Deliver>>,
         ring: bool,
     ) -> Result<Self, StartError> {
-        let root = Root::open(&policy.dir).map_err(StartError::Root)?;
-        let found = sweep::survey(&policy.dir, true)
+        let place = Arc::new(Place::new(Arc::new(policy)));
+        let found = place
+            .survey(finder)
             .map_err(|error| StartError::System("list the upload directory", error))?;
-        let policy = Arc::new(policy);
-        let place = Arc::new(Place {
-            root,
-            ledger: Arc::new(Ledger::new(Arc::clone(&policy), found.bytes)),
-            policy,
-            rivals: Arc::default(),
-            anonymous: Path::new("/proc/self/fd").exists(),
-        });
+        let no_thread = |error| StartError::System("start the upload threads", error);
+        if place.policy.in_tftpd.is_some() {
+            sweep_later(&place, finder).map_err(no_thread)?;
+        }
         let shards = shards.into();
         let (crew, fallback) = match ring.then(|| Runtime::start(&place, &shards)) {
             Some(Ok(runtime)) => (Crew::Ring(runtime), None),
             refused => {
                 let why = refused.and_then(Result::err).map(|error| error.to_string());
-                let threads = Threads::start(&place, &shards);
-                let threads = threads
-                    .map_err(|error| StartError::System("start the upload threads", error))?;
+                let threads = Threads::start(&place, &shards).map_err(no_thread)?;
                 (Crew::Threads(threads), why)
             }
         };
@@ -135,7 +132,10 @@ impl Uploads {
         let name = &wanted.name[..wanted.name.len().min(NAME_MAX + 1)];
         let wish = Wish {
             client: wanted.client,
+            local: wanted.local,
+            finder: Arc::clone(wanted.finder),
             name: name.into(),
+            options: wanted.options.as_bytes().into(),
             netascii: wanted.mode == Mode::Netascii,
             size: wanted.size,
         };
@@ -178,9 +178,56 @@ impl Uploads {
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     pub client: IpAddr,
+    /// The address of ours that was asked, where it is known.
+    pub local: Option<IpAddr>,
     /// The client's name as it came.
     pub name: &'a [u8],
     pub mode: Mode,
+    /// Says where the name leads.
+    pub finder: &'a Arc<Finder>,
+    /// Empty unless the naming policy [needs](crate::names::Needs) them.
+    pub options: Options<'a>,
     /// Bytes that will come, where that is known.
     pub size: Option<u64>,
+}
+
+/// Where an upload would go.
+#[derive(Debug)]
+pub struct Preview {
+    pub root: RootId,
+    pub path: RelPath,
+    /// The size of the file that it would replace.
+    pub replaces: Option<u64>,
+}
+
+/// What a write request would come to, as far as names and files that exist decide it. Nothing is
+/// created.
+///
+/// # Errors
+/// As the client would be refused.
+pub fn preview(
+    policy: Policy,
+    finder: &Finder,
+    wish: &super::Wish<'_>,
+    trace: &mut Trace<'_>,
+) -> Result<Preview, UploadError> {
+    let place = Place::new(Arc::new(policy));
+    let Aim {
+        root,
+        path,
+        replaced,
+        ..
+    } = place.aim_at(finder, wish, trace)?;
+    Ok(Preview {
+        root,
+        path,
+        replaces: replaced.map(|stat| u64::try_from(stat.st_size).unwrap_or(0)),
+    })
+}
+
+/// Large directories do not keep a server from starting that takes in.tftpd's place.
+fn sweep_later(place: &Arc<Place>, finder: &Arc<Finder>) -> io::Result<()> {
+    let (place, finder) = (Arc::clone(place), Arc::clone(finder));
+    let sweeper = thread::Builder::new().name("ringboot-sweep".into());
+    sweeper.spawn(move || place.sweep_later(&finder)).map(drop)
 }

@@ -1,17 +1,17 @@
-//! What may be uploaded: where to, over what, under which names, how much.
-//! It never looks at the disk.
+//! What may be uploaded: over what, under which names, how much.
+//! It never looks at the disk, and never says where to: names and roots do.
 
 use std::path::PathBuf;
 
 use glob::{MatchOptions, Pattern};
 
+use super::in_place;
+
 /// The operator's rules for write requests.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// The directory that names are relative to; files appear only below it.
-    pub dir: PathBuf,
     pub replace: Replace,
-    /// A name has to match one of these; none: every name will do. `*` stays within a directory,
+    /// A path below its root has to match one of these; none: every name will do. `*` stays within a directory,
     /// `**` does not.
     pub allow: Vec<Pattern>,
     /// Bytes of one file.
@@ -19,8 +19,18 @@ pub struct Policy {
     /// Bytes of the files that one address has uploaded since the server started, as far as they
     /// are still there, and of those that it is uploading.
     pub max_client: Option<u64>,
-    /// Bytes of all files below the directory, whoever put them there.
+    /// Bytes of all files below a root, whoever put them there.
     pub max_total: Option<u64>,
+    /// How existing files are treated, where that is as tftp-hpa does.
+    pub in_tftpd: Option<InTftpd>,
+}
+
+/// Existing files are written to wherever they may be, if their directory takes no new ones then in
+/// place; and leftovers are swept while the server serves: its directories may be large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InTftpd {
+    /// Only files that everybody may write (o+w).
+    pub public_only: bool,
 }
 
 /// What becomes of a file that exists already.
@@ -36,6 +46,12 @@ pub enum Replace {
 }
 
 impl Policy {
+    /// Where the bytes of files that are written in place gather, if any are.
+    #[must_use]
+    pub fn spool(&self) -> Option<PathBuf> {
+        self.in_tftpd.map(|_| in_place::spool_dir())
+    }
+
     /// Whether a file may have this path, relative to the directory and without a leading slash.
     pub(super) fn allows(&self, path: &[u8]) -> bool {
         if self.allow.is_empty() {

@@ -23,19 +23,20 @@ struct Name {
 #[derive(Debug)]
 pub(super) struct Entry {
     rivals: Arc<Rivals>,
-    path: Box<[u8]>,
+    place: Box<[u8]>,
     /// What `won` was at the start.
     since: u64,
 }
 
 impl Rivals {
-    pub(super) fn enter(self: &Arc<Self>, path: &[u8]) -> Entry {
+    /// `place` tells the name's place from all others.
+    pub(super) fn enter(self: &Arc<Self>, place: &[u8]) -> Entry {
         let mut names = self.names();
-        let name = names.entry(path.into()).or_default();
+        let name = names.entry(place.into()).or_default();
         name.uploads += 1;
         Entry {
             rivals: Arc::clone(self),
-            path: path.into(),
+            place: place.into(),
             since: name.won,
         }
     }
@@ -50,7 +51,7 @@ impl Entry {
     /// Whether another upload of the name was complete since this one began.
     pub(super) fn check(&self) -> Result<(), UploadError> {
         let names = self.rivals.names();
-        self.check_in(names.get(&self.path))
+        self.check_in(names.get(&self.place))
     }
 
     /// Gives the file its name by `publish`, unless another upload was faster. Only one does so at a
@@ -60,9 +61,9 @@ impl Entry {
         publish: impl FnOnce() -> Result<T, UploadError>,
     ) -> Result<T, UploadError> {
         let mut names = self.rivals.names();
-        self.check_in(names.get(&self.path))?;
+        self.check_in(names.get(&self.place))?;
         let published = publish()?;
-        if let Some(name) = names.get_mut(&self.path) {
+        if let Some(name) = names.get_mut(&self.place) {
             name.won += 1;
         }
         Ok(published)
@@ -79,10 +80,10 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut names = self.rivals.names();
-        if let Some(name) = names.get_mut(&self.path) {
+        if let Some(name) = names.get_mut(&self.place) {
             name.uploads -= 1;
             if name.uploads == 0 {
-                names.remove(&self.path);
+                names.remove(&self.place);
             }
         }
     }

@@ -14,8 +14,8 @@ use tokio_uring::fs::File;
 use super::clerk::{Case, Clerk};
 use super::disk::Disk;
 use super::job::{Job, Key, Seat, Task};
+use super::place::{Place, Wish};
 use super::restrict;
-use super::session::{Place, Wish};
 use crate::files::Deliver;
 use crate::limits::{RING_TRIES, UPLOAD_QUEUE, UPLOAD_RING};
 

@@ -1,37 +1,14 @@
 //! One upload from its request to its name: temporary file, bytes, fsync, name, fsync.
 //! It never acknowledges anything: it answers, and the shard tells the client.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use super::disk::Disk;
 use super::error::UploadError;
-use super::ledger::{Ledger, Share};
-use super::policy::Policy;
-use super::rivals::{Entry, Rivals};
+use super::ledger::Share;
+use super::place::{Aim, Place, Wish};
+use super::rivals::Entry;
 use super::target::{Target, Temporary};
-use crate::files::{RelPath, Root};
+use crate::files::RelPath;
 use crate::wire::netascii::Decoder;
-
-/// What all uploads share.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) root: Root,
-    pub(super) policy: Arc<Policy>,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) rivals: Arc<Rivals>,
-    /// Files without a name can be given one here.
-    pub(super) anonymous: bool,
-}
-
-/// What a client asks for.
-#[derive(Debug, Clone)]
-pub(super) struct Wish {
-    pub(super) client: IpAddr,
-    pub(super) name: Box<[u8]>,
-    pub(super) netascii: bool,
-    pub(super) size: Option<u64>,
-}
 
 /// An upload under way. Dropped before its end it leaves nothing.
 pub(super) struct Session<D: Disk> {
@@ -48,22 +25,23 @@ pub(super) struct Session<D: Disk> {
 
 impl<D: Disk> Session<D> {
     pub(super) fn open(place: &Place, disk: &D, wish: &Wish) -> Result<Self, UploadError> {
-        let path = RelPath::parse(&wish.name)?;
-        if !place.policy.allows(path.as_bytes()) {
-            return Err(UploadError::NotAllowed);
-        }
-        let target = Target::find(&place.root, &path)?;
-        let replaced = target.occupant(place.policy.replace)?;
+        let Aim {
+            root,
+            path,
+            target,
+            replaced,
+        } = place.aim(wish)?;
         let size = replaced.as_ref().map_or(0, |stat| stat.st_size);
-        let share = place.ledger.open(
+        let share = place.books(&wish.finder, root).open(
             wish.client,
             path.as_bytes(),
             wish.size,
             u64::try_from(size).unwrap_or(0),
             target.dir(),
         )?;
-        let entry = place.rivals.enter(path.as_bytes());
-        let (file, temporary) = target.prepare(place.anonymous, replaced.as_ref())?;
+        let entry = place.rivals.enter(&target.key()?);
+        let (file, temporary) =
+            target.prepare(place.anonymous, replaced.as_ref(), &place.policy)?;
         Ok(Self {
             file: disk.adopt(file),
             temporary,
@@ -104,7 +82,7 @@ impl<D: Disk> Session<D> {
         disk.sync(&self.file).await?;
         let (target, temporary, file) = (&self.target, &mut self.temporary, &self.file);
         self.entry
-            .win(|| target.publish(file, temporary, place.policy.replace))?;
+            .win(|| target.publish(file, temporary, &place.policy))?;
         self.share.settle(self.path.as_bytes());
         let directory = disk.adopt(self.target.directory()?);
         Ok(disk.sync(&directory).await?)

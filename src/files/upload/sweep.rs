@@ -5,7 +5,7 @@ use std::fs::{self, DirEntry, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -31,11 +31,21 @@ pub(super) struct Found {
     pub(super) swept: usize,
 }
 
+/// What becomes of leftovers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sweep {
+    Nothing,
+    /// All of them go.
+    All,
+    /// Those that have not been touched since then go: who creates one now has not locked it yet.
+    Before((i64, i64)),
+}
+
 /// Walks the directory; symbolic links are not followed.
 ///
 /// # Errors
 /// When the directory itself cannot be read. What is below and closed to us is passed over.
-pub(super) fn survey(dir: &Path, sweep: bool) -> io::Result<Found> {
+pub(super) fn survey(dir: &Path, sweep: Sweep) -> io::Result<Found> {
     let mut found = Found::default();
     let mut pending = vec![fs::read_dir(dir)?];
     while let Some(entries) = pending.pop() {
@@ -53,10 +63,19 @@ pub(super) fn survey(dir: &Path, sweep: bool) -> io::Result<Found> {
     Ok(found)
 }
 
-fn look(entry: &DirEntry, sweep: bool, found: &mut Found) {
+fn look(entry: &DirEntry, sweep: Sweep, found: &mut Found) {
     if !entry.file_name().as_bytes().starts_with(PREFIX) {
         found.bytes += entry.metadata().map_or(0, |meta| meta.len());
-    } else if sweep && is_abandoned(&entry.path()) && fs::remove_file(entry.path()).is_ok() {
+        return;
+    }
+    let old = match sweep {
+        Sweep::Nothing => false,
+        Sweep::All => true,
+        Sweep::Before(time) => entry
+            .metadata()
+            .is_ok_and(|meta| (meta.mtime(), meta.mtime_nsec()) < time),
+    };
+    if old && is_abandoned(&entry.path()) && fs::remove_file(entry.path()).is_ok() {
         found.swept += 1;
     }
 }
@@ -93,7 +112,7 @@ mod tests {
         }
         let busy = File::create(path(".ringboot-upload-3")).expect("created");
         lock(&busy).expect("locked");
-        let found = survey(dir.path(), true).expect("readable");
+        let found = survey(dir.path(), Sweep::All).expect("readable");
         assert_eq!(
             found,
             Found {
@@ -104,7 +123,9 @@ mod tests {
         assert!(path("sub/kept").exists() && path(".ringboot-upload-3").exists());
         assert!(!path("sub/.ringboot-upload-2").exists());
         drop(busy);
-        assert_eq!(survey(dir.path(), true).expect("readable").swept, 1);
+        let epoch = Sweep::Before((0, 0));
+        assert_eq!(survey(dir.path(), epoch).expect("readable").swept, 0);
+        assert_eq!(survey(dir.path(), Sweep::All).expect("readable").swept, 1);
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, fchmod, fchown,
-    linkat, openat, renameat, renameat_with, statat, unlinkat,
+    fstat, linkat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::error::UploadError;
-use super::policy::Replace;
+use super::in_place::InPlace;
+use super::policy::{Policy, Replace};
 use super::sweep;
 use crate::files::{OpenError, RelPath, Root};
 
@@ -29,6 +30,8 @@ pub(super) struct Temporary {
     dir: OwnedFd,
     /// None: it has no name at all, and goes with its last descriptor.
     name: Option<CString>,
+    /// It lies elsewhere, and its bytes go into this file in the end.
+    into: Option<InPlace>,
 }
 
 impl Target {
@@ -36,6 +39,14 @@ impl Target {
     pub(super) fn find(root: &Root, path: &RelPath) -> Result<Self, UploadError> {
         let (dir, name) = root.open_parent(path)?;
         Ok(Self { dir, name })
+    }
+
+    /// What tells this place from all others, by whatever name it was found.
+    pub(super) fn key(&self) -> Result<Box<[u8]>, UploadError> {
+        let stat = fstat(&self.dir)?;
+        let mut key = [stat.st_dev.to_ne_bytes(), stat.st_ino.to_ne_bytes()].concat();
+        key.extend_from_slice(self.name.to_bytes());
+        Ok(key.into())
     }
 
     /// The directory once more, to be synced.
@@ -48,36 +59,51 @@ impl Target {
     }
 
     /// The file that has the name, if the policy lets it be replaced.
-    pub(super) fn occupant(&self, replace: Replace) -> Result<Option<Stat>, UploadError> {
+    pub(super) fn occupant(&self, policy: &Policy) -> Result<Option<Stat>, UploadError> {
         let found = match statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Some(stat),
             Err(Errno::NOENT) => None,
             Err(errno) => return Err(errno.into()),
         };
-        match (&found, replace) {
+        let public_only = policy.in_tftpd.is_some_and(|way| way.public_only);
+        match (&found, policy.replace) {
             (Some(_), Replace::Never) => Err(UploadError::Exists),
             (None, Replace::Required) => Err(UploadError::Missing),
             // A link, too: what it leads to need not be below the root.
             (Some(stat), _) if !is_regular(stat) => Err(OpenError::NotRegular.into()),
+            (Some(stat), _) if public_only && !is_public(stat) => Err(UploadError::NotPublic),
             _ => Ok(found),
         }
     }
 
     /// Makes the temporary file, without a name where the file system knows such. It gets owner and
-    /// mode of the file that it will replace.
+    /// mode of the file that it will replace. Where the directory takes no new files, one that exists
+    /// may be written in place, if that is the operator's way.
     pub(super) fn prepare(
         &self,
         anonymous: bool,
         replaced: Option<&Stat>,
+        policy: &Policy,
     ) -> Result<(File, Temporary), UploadError> {
-        let (file, temporary) = match anonymous.then(|| self.open_unnamed()) {
-            Some(Ok(file)) => (file, None),
-            Some(Err(errno)) if !lacks_unnamed(errno) => return Err(errno.into()),
-            _ => self.open_named().map(|(file, name)| (file, Some(name)))?,
-        };
-        let temporary = Temporary {
+        let mut temporary = Temporary {
             dir: self.dir.try_clone()?,
-            name: temporary,
+            name: None,
+            into: None,
+        };
+        let file = match anonymous.then(|| self.open_unnamed()) {
+            Some(Err(errno)) if lacks_unnamed(errno) => self.open_named(&mut temporary),
+            None => self.open_named(&mut temporary),
+            Some(result) => result,
+        };
+        let file = match file {
+            Err(Errno::ACCESS | Errno::PERM | Errno::ROFS)
+                if replaced.is_some() && policy.in_tftpd.is_some() =>
+            {
+                let (spool, into) = InPlace::open(&self.dir, &self.name)?;
+                temporary.into = Some(into);
+                return Ok((spool, temporary));
+            }
+            result => result?,
         };
         let file = File::from(file);
         // A file system without locks has at most one server.
@@ -93,13 +119,16 @@ impl Target {
         &self,
         file: &impl AsRawFd,
         temporary: &mut Temporary,
-        replace: Replace,
+        policy: &Policy,
     ) -> Result<(), UploadError> {
-        let occupied = self.occupant(replace)?.is_some();
+        let occupied = self.occupant(policy)?.is_some();
+        if let Some(into) = &mut temporary.into {
+            return Ok(into.fill()?);
+        }
         if !occupied {
             match self.publish_new(file, temporary) {
                 // Somebody was faster; that is a file to be replaced, if any may be.
-                Err(Errno::EXIST) if replace == Replace::Allowed => {}
+                Err(Errno::EXIST) if policy.replace == Replace::Allowed => {}
                 result => return result.map_err(Into::into),
             }
         }
@@ -150,11 +179,13 @@ impl Target {
         openat(&self.dir, c".", flags, NEW_FILE)
     }
 
-    fn open_named(&self) -> Result<(OwnedFd, CString), Errno> {
+    fn open_named(&self, temporary: &mut Temporary) -> Result<OwnedFd, Errno> {
         let name = CString::new(sweep::temporary_name()).map_err(|_| Errno::INVAL)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let flags = flags | OFlags::WRONLY | OFlags::CLOEXEC;
-        openat(&self.dir, &name, flags, NEW_FILE).map(|file| (file, name))
+        let file = openat(&self.dir, &name, flags, NEW_FILE)?;
+        temporary.name = Some(name);
+        Ok(file)
     }
 }
 
@@ -172,6 +203,10 @@ const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
 
 fn is_regular(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+fn is_public(stat: &Stat) -> bool {
+    Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH)
 }
 
 /// The answers of file systems and kernels without O_TMPFILE.

@@ -12,11 +12,10 @@ use crossbeam::channel::Receiver;
 use super::clerk::{Case, Clerk};
 use super::disk::Blocking;
 use super::job::{Job, Key, Task};
+use super::place::Place;
 use crate::files::Deliver;
 use crate::files::pool::Pool;
 use crate::limits::{UPLOAD_QUEUE, UPLOAD_THREADS};
-
-use super::session::Place;
 
 #[derive(Debug)]
 pub(super) struct Threads {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::endpoint::{Local, Peer, Route, SocketId, Ticket, Train};
-use crate::files::{Catalog, Image, Loader, Root};
+use crate::files::{Catalog, Image, Loader, RelPath, Root};
 use crate::limits::FRAME_AFTER;
 use crate::shard::{
     Arrival, Backend, Event, IoChoice, Layout, Listen, Outbox, Plan, Sockets, Waker, ZeroCopy,
@@ -225,7 +225,8 @@ fn framed(bytes: &[u8], blksize: u16) -> Option<Arc<Image>> {
     std::fs::write(dir.path().join("file"), bytes).expect("written");
     let root = Arc::new(Root::open(dir.path()).expect("a root"));
     let loader = Loader::start(Vec::new(), 1 << 30).expect("threads");
-    let file = root.open_named(b"file").expect("opened");
+    let path = RelPath::parse(b"file").expect("a path");
+    let file = root.open_file(&path).expect("opened");
     let image = Catalog::default()
         .open(file, false, clock::now())
         .expect("an image");

@@ -11,7 +11,7 @@ use super::harness::{
     BACKENDS, Harness, Seen, client, content, data, image, plan, receive, sockets, train,
 };
 use crate::endpoint::{Local, SocketId};
-use crate::files::{Catalog, Root};
+use crate::files::{Catalog, RelPath, Root};
 use crate::shard::{IoChoice, Plan, Waker, ZeroCopy, open};
 use crate::transfer::Nanos;
 
@@ -96,7 +96,8 @@ fn blocks_behind_the_end_of_a_truncated_file_are_unreadable() {
             .and_then(|mut file| file.write_all(&bytes))
             .expect("written");
         let root = Root::open(dir.path()).expect("a root");
-        let file = root.open_named(b"file").expect("there");
+        let name = RelPath::parse(b"file").expect("a path");
+        let file = root.open_file(&name).expect("there");
         let image = Catalog::default()
             .open(file, false, crate::clock::now())
             .expect("mapped");

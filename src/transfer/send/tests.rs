@@ -430,3 +430,33 @@ fn blocks_wrap_to_zero_and_to_one() {
         assert_eq!(transfer.ack(T0, rollover.wire(140_001)), Step::Completed);
     }
 }
+
+/// Windows' variable window: each ACK says how large the next one is, within what was agreed.
+#[test]
+fn the_client_chooses_the_next_window_where_that_was_agreed() {
+    let start = |variable_window| {
+        let terms = Terms {
+            windowsize: 4,
+            variable_window,
+            ..Terms::default()
+        };
+        let mut transfer = ReadTransfer::new(terms, 512 * 400, true, T0);
+        assert_eq!(transfer.first_answer(T0), Step::Oack);
+        transfer
+    };
+    let mut transfer = start(true);
+    assert_eq!(transfer.ack_wanting(at(10), 0, Some(8)), send(1, 8));
+    assert_eq!(transfer.ack_wanting(at(20), 8, None), send(9, 8));
+    assert_eq!(transfer.ack_wanting(at(30), 16, Some(255)), send(17, 255));
+    assert_eq!(transfer.ack_wanting(at(40), 271, Some(2)), send(272, 2));
+    // A number that no block has changes nothing.
+    assert_eq!(transfer.ack_wanting(at(45), 299, Some(9)), Step::Nothing);
+    assert_eq!(transfer.ack_wanting(at(50), 273, Some(0)), send(274, 1));
+    assert_eq!(transfer.ack_wanting(at(60), 274, Some(3)), send(275, 3));
+    // A gap in the window: the next one is as large as this ACK says.
+    assert_eq!(transfer.ack_wanting(at(70), 276, Some(5)), send(277, 5));
+
+    let mut fixed = start(false);
+    assert_eq!(fixed.ack_wanting(at(10), 0, Some(8)), send(1, 4));
+    assert_eq!(fixed.ack_wanting(at(20), 4, Some(1)), send(5, 4));
+}

@@ -3,7 +3,7 @@
 
 use ringboot::transfer::{MAX_BLKSIZE, Nanos, Offer, Rollover, SizeSaid, Terms, negotiate};
 use ringboot::wire::options::OACK_MAX;
-use ringboot::wire::{OptionName, Packet, decode};
+use ringboot::wire::{OptionName, OptionSet, Packet, decode};
 
 use super::input::{Input, pairs};
 
@@ -39,6 +39,8 @@ fn read_offer(input: &mut Input<'_>) -> Option<Offer> {
         // Small sizes and those beyond 32 bits alike.
         size: SizeSaid::Ours(u64::from(input.number()?) << (input.byte()? % 49)),
         invitation: None,
+        refused: OptionSet::default(),
+        timeout: None,
     })
 }
 
@@ -75,6 +77,7 @@ fn answers(name: &[u8], wish: &[u8], value: &[u8]) -> bool {
         OptionName::Blksize2 => given <= wished && given.is_power_of_two(),
         OptionName::Timeout | OptionName::Utimeout | OptionName::Rollover => wish == value,
         OptionName::Tsize => given > 0,
+        OptionName::Msftwindow => given == 27_182,
         // Nobody is invited here.
         OptionName::Multicast => false,
     }
@@ -90,6 +93,7 @@ fn well_formed(option: OptionName, value: &[u8]) -> Option<u128> {
         OptionName::Tsize => true,
         OptionName::Windowsize => number >= 1,
         OptionName::Rollover => number <= 1,
+        OptionName::Msftwindow => number == 31_416,
         OptionName::Multicast => false,
     };
     valid.then_some(number)
@@ -138,6 +142,10 @@ fn check_terms(terms: &Terms, asked: &[Pair<'_>], granted: &[Pair<'_>], offer: &
             OptionName::Tsize => assert_eq!(SizeSaid::Ours(given), offer.size),
             OptionName::Rollover if given == 1 => expected.rollover = Rollover::ToOne,
             OptionName::Rollover => {}
+            OptionName::Msftwindow => {
+                expected.variable_window = true;
+                assert!(offer.max_windowsize > 1);
+            }
             OptionName::Multicast => panic!("nobody is invited here"),
         }
     }
@@ -156,7 +164,8 @@ fn nothing_forgotten(asked: &[Pair<'_>], granted: &[Pair<'_>], offer: &Offer) {
             continue;
         };
         let unsaid = option == OptionName::Tsize && offer.size == SizeSaid::Ours(0);
-        if well_formed(option, value).is_some() && !unsaid {
+        let windows = option != OptionName::Msftwindow || offer.max_windowsize > 1;
+        if well_formed(option, value).is_some() && !unsaid && windows {
             assert!(
                 granted.iter().any(|(other, _)| kind(other) == kind(name)),
                 "{} was forgotten",

@@ -312,6 +312,10 @@ impl Download {
     /// Acknowledges everything up to `block`: the ACK that the timer repeats.
     fn acknowledge(&mut self, block: u64, desk: &mut Desk<'_>) {
         self.fresh = 0;
+        if self.grant.variable {
+            // Anything from 1 to 40, and another for each block.
+            self.grant.windowsize = (block * 7 % 40 + 1) as u16;
+        }
         self.last_sent = self.acknowledge_wire(number(block, self.grant.to_one), desk);
         if self.tries == 0 {
             self.deadline = desk.now + desk.habits.read_pace.interval(0);
@@ -321,7 +325,12 @@ impl Download {
     fn acknowledge_wire(&self, wire: u16, desk: &mut Desk<'_>) -> Vec<u8> {
         let mut bytes = packet::ack(wire).to_vec();
         if desk.habits.long_acks {
-            bytes.push(4);
+            let next = if self.grant.variable {
+                self.grant.windowsize as u8
+            } else {
+                4
+            };
+            bytes.push(next);
         }
         let to = self.server.unwrap_or(desk.from);
         desk.line

@@ -54,6 +54,8 @@ pub enum Ask {
     Timeout(u8),
     Utimeout(u32),
     Rollover(u8),
+    /// Windows' boot manager: the fifth byte of its ACKs is the size of the next window.
+    Msftwindow,
     /// An option that the server does not know or must not accept.
     Ignored(&'static str, &'static str),
 }

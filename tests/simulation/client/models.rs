@@ -166,6 +166,20 @@ pub fn windows() -> Habits {
     }
 }
 
+/// The same where its option is granted: it chooses each window.
+pub fn windows_variable() -> Habits {
+    Habits {
+        name: "windows variable",
+        asks: vec![
+            Ask::Tsize(0),
+            Ask::Blksize(1456),
+            Ask::Windowsize(4),
+            Ask::Msftwindow,
+        ],
+        ..windows()
+    }
+}
+
 /// Pi 2 and 3.
 pub fn pi_rom() -> Habits {
     Habits {

@@ -12,6 +12,8 @@ pub struct Grant {
     pub blksize: u16,
     pub windowsize: u16,
     pub to_one: bool,
+    /// The client chooses each window.
+    pub variable: bool,
     pub tsize: Option<u64>,
 }
 
@@ -21,6 +23,7 @@ impl Default for Grant {
             blksize: 512,
             windowsize: 1,
             to_one: false,
+            variable: false,
             tsize: None,
         }
     }
@@ -36,6 +39,7 @@ impl Ask {
             Self::Timeout(value) => ("timeout", value.to_string()),
             Self::Utimeout(value) => ("utimeout", value.to_string()),
             Self::Rollover(value) => ("rollover", value.to_string()),
+            Self::Msftwindow => ("msftwindow", "31416".to_owned()),
             Self::Ignored(name, value) => (name, (*value).to_owned()),
         }
     }
@@ -82,6 +86,10 @@ fn accept(ask: &Ask, value: &[u8], grant: &mut Grant) -> Option<()> {
             text == ask.pair().1
         }
         Ask::Timeout(_) | Ask::Utimeout(_) => text == ask.pair().1,
+        Ask::Msftwindow => {
+            grant.variable = true;
+            text == "27182"
+        }
         Ask::Ignored(..) => false,
     };
     holds.then_some(())

@@ -44,6 +44,10 @@ pub struct Live {
     /// Datagrams sent to a peer that had proved nothing.
     unproven_sends: u32,
     pub windowsize: u64,
+    /// The largest window so far.
+    widest: u64,
+    /// The client chooses each window.
+    variable: bool,
     blksize: u64,
     rollover: Rollover,
     ceiling: Nanos,
@@ -81,6 +85,8 @@ impl Live {
             proven: false,
             unproven_sends: 0,
             windowsize: 1,
+            widest: 1,
+            variable: false,
             blksize: 512,
             rollover: Rollover::ToZero,
             ceiling: RETRY_CEILING,
@@ -94,7 +100,15 @@ impl Live {
     }
 
     /// An ACK is about to reach the endpoint.
-    pub fn acknowledged(&mut self, wire: u16) {
+    pub fn acknowledged(&mut self, wire: u16, next: Option<u8>) {
+        if let Some(next) = next.filter(|_| self.variable) {
+            let newest = self.number(self.newest);
+            let ahead = newest.wrapping_sub(wire);
+            if u64::from(ahead) <= self.newest - self.acked {
+                self.windowsize = u64::from(next.max(1));
+                self.widest = self.widest.max(self.windowsize);
+            }
+        }
         if self.oack && !self.oack_accepted {
             if wire == 0 {
                 self.oack_accepted = true;
@@ -151,6 +165,8 @@ impl Live {
         let blksize = number(OptionName::Blksize).or(number(OptionName::Blksize2));
         self.blksize = blksize.unwrap_or(512);
         self.windowsize = number(OptionName::Windowsize).unwrap_or(1);
+        self.widest = self.windowsize;
+        self.variable = number(OptionName::Msftwindow) == Some(27_182);
         if number(OptionName::Rollover) == Some(1) {
             self.rollover = Rollover::ToOne;
         }
@@ -197,7 +213,7 @@ impl Live {
             Cause::Ack if repeated > 0 => self.fills += 1,
             _ => {}
         }
-        if cause == Cause::Ack && repeated > 0 && self.windowsize == 1 {
+        if cause == Cause::Ack && repeated > 0 && self.windowsize == 1 && !self.variable {
             return Err("a duplicate ACK caused DATA".to_owned());
         }
         self.resends += repeated as u32;
@@ -220,8 +236,10 @@ impl Live {
         if waited < PACE_GAP {
             return Err(format!("a burst {waited:?} after the one before it"));
         }
-        // What waited for the disk joined other trains.
-        if self.parked == 0 && train.blocks.count > self.leading.max(u32::from(BURST_MIN)) {
+        // What waited for the disk joined other trains; and a window that the client chose larger may
+        // have grown meanwhile.
+        let steady = self.parked == 0 && !self.variable;
+        if steady && train.blocks.count > self.leading.max(u32::from(BURST_MIN)) {
             return Err(format!(
                 "a burst of {} blocks after one of {}",
                 train.blocks.count, self.leading
@@ -326,7 +344,7 @@ impl Live {
             return Err(format!("{timeouts} timeouts after {harms} harms"));
         }
         let trains = u64::from(fills + late + self.requests);
-        if u64::from(resends) > trains * self.windowsize {
+        if u64::from(resends) > trains * self.widest {
             return Err(format!("{resends} resends in {trains} trains"));
         }
         Ok(())

@@ -160,7 +160,7 @@ impl Ledger {
         let live = self.live.get_mut(&lane);
         match (packet, live) {
             (Ok(Packet::Ack { block }), Some(live)) => {
-                live.acknowledged(block);
+                live.acknowledged(block, parcel.bytes.get(4).copied());
                 Cause::Ack
             }
             (Ok(Packet::Ack { .. }), None) => Cause::Ack,

@@ -54,8 +54,7 @@ impl Play {
         let policy = Policy {
             max_windowsize: u16::from(input.byte()?) * if mode & 1 == 0 { 1 } else { 257 },
             max_transfers: usize::from(mode >> 4) + 1,
-            groups: None,
-            uploads: false,
+            ..Policy::default()
         };
         let now = Nanos(1 << (input.byte()? % 62));
         Some(Self {

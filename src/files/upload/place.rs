@@ -1,0 +1,170 @@
+//! Where uploads may go: from a client's wish to a name in a root that takes it.
+//! It never creates anything.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::Stat;
+
+use super::error::UploadError;
+use super::ledger::Ledger;
+use super::policy::{Policy, Replace};
+use super::rivals::Rivals;
+use super::sweep::{Found, Sweep, survey};
+use super::target::Target;
+use crate::clock;
+use crate::files::finder::{self, Finder};
+use crate::files::{OpenError, RelPath, Root};
+use crate::names::{Choice, Operation, RootId, Trace};
+use crate::wire::options::Options;
+
+/// What all uploads share.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) policy: Arc<Policy>,
+    pub(super) rivals: Arc<Rivals>,
+    /// Files without a name can be given one here.
+    pub(super) anonymous: bool,
+    /// By the roots' directories, which outlive their numbers.
+    ledgers: Mutex<Vec<(PathBuf, Arc<Ledger>)>>,
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    pub(super) client: IpAddr,
+    pub(super) local: Option<IpAddr>,
+    /// The rules that were in force when the request came.
+    pub(super) finder: Arc<Finder>,
+    pub(super) name: Box<[u8]>,
+    pub(super) options: Box<[u8]>,
+    pub(super) netascii: bool,
+    pub(super) size: Option<u64>,
+}
+
+impl Wish {
+    fn of_names(&self) -> finder::Wish<'_> {
+        finder::Wish {
+            name: &self.name,
+            operation: Operation::Write,
+            client: self.client,
+            local: self.local,
+            mac: None,
+            options: Options::new(&self.options),
+        }
+    }
+}
+
+/// A name that may be written.
+#[derive(Debug)]
+pub(super) struct Aim {
+    pub(super) root: RootId,
+    pub(super) path: RelPath,
+    pub(super) target: Target,
+    /// The file that has the name now.
+    pub(super) replaced: Option<Stat>,
+}
+
+impl Place {
+    pub(super) fn new(policy: Arc<Policy>) -> Self {
+        Self {
+            policy,
+            rivals: Arc::default(),
+            anonymous: Path::new("/proc/self/fd").exists(),
+            ledgers: Mutex::default(),
+        }
+    }
+
+    /// Counts what the roots hold, as far as a quota asks for it, and sweeps them.
+    ///
+    /// # Errors
+    /// When one of them cannot be listed.
+    pub(super) fn survey(&self, finder: &Finder) -> std::io::Result<Found> {
+        let mut all = Found::default();
+        let mut ledgers = Vec::new();
+        for (_, root) in finder.writable() {
+            let found = match self.policy.in_tftpd {
+                None => survey(root.path(), Sweep::All)?,
+                Some(_) => Found::default(),
+            };
+            all.swept += found.swept;
+            all.bytes += found.bytes;
+            let path = root.path().to_owned();
+            ledgers.push((path, self.ledger(root.path(), found.bytes)));
+        }
+        *self.ledgers.lock().unwrap_or_else(PoisonError::into_inner) = ledgers;
+        Ok(all)
+    }
+
+    /// Sweeps the roots while the server serves.
+    pub(super) fn sweep_later(&self, finder: &Finder) {
+        let before = Sweep::Before(clock::wall());
+        for (_, root) in finder.writable() {
+            // What cannot be listed is passed over: nothing has been promised of it.
+            let _ = survey(root.path(), before);
+        }
+    }
+
+    /// The books of a root.
+    pub(super) fn books(&self, finder: &Finder, id: RootId) -> Arc<Ledger> {
+        let path = finder.root(id).map_or(Path::new(""), Root::path);
+        let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, ledger)) = ledgers.iter().find(|(other, _)| *other == path) {
+            return Arc::clone(ledger);
+        }
+        // A root that came with new settings.
+        let stored = survey(path, Sweep::Nothing).map_or(0, |found| found.bytes);
+        let ledger = self.ledger(path, stored);
+        ledgers.push((path.to_owned(), Arc::clone(&ledger)));
+        ledger
+    }
+
+    fn ledger(&self, dir: &Path, stored: u64) -> Arc<Ledger> {
+        Arc::new(Ledger::new(
+            Arc::clone(&self.policy),
+            dir.to_owned(),
+            stored,
+        ))
+    }
+
+    /// Where a wish leads, if it may be granted.
+    pub(super) fn aim(&self, wish: &Wish) -> Result<Aim, UploadError> {
+        self.aim_at(&wish.finder, &wish.of_names(), &mut Trace::off())
+    }
+
+    /// The same; what was tried goes to `trace`.
+    pub(super) fn aim_at(
+        &self,
+        finder: &Finder,
+        wish: &finder::Wish<'_>,
+        trace: &mut Trace<'_>,
+    ) -> Result<Aim, UploadError> {
+        let choices = finder.decide(wish, trace);
+        let choices = choices.map_err(OpenError::Refused)?;
+        let chosen = choices.into_iter().find_map(|choice| match choice {
+            Choice::File(target) => Some(target),
+            Choice::Virtual(_) => None,
+        });
+        // Nothing that the rules name exists for this client.
+        let chosen = chosen.ok_or(UploadError::Missing)?;
+        let (root, path) = finder.place(&chosen)?;
+        if !self.policy.allows(path.as_bytes()) {
+            return Err(UploadError::NotAllowed);
+        }
+        let target = match Target::find(root, &path) {
+            // Where only existing files are written, it is the file that is missing.
+            Err(UploadError::NoDirectory) if self.policy.replace == Replace::Required => {
+                return Err(UploadError::Missing);
+            }
+            result => result?,
+        };
+        let replaced = target.occupant(&self.policy)?;
+        Ok(Aim {
+            root: chosen.root,
+            path,
+            target,
+            replaced,
+        })
+    }
+}
