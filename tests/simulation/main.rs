@@ -19,6 +19,7 @@ mod shards;
 mod snapshot;
 mod switch;
 mod trace;
+mod uploads;
 mod world;
 
 use std::time::Instant;
