@@ -95,6 +95,15 @@ impl Lab {
     }
 }
 
+/// Packets that wait keep their ring, its locked memory and the whole namespace for as long as the slow
+/// device takes: half an hour, in which tests with scarce locked memory fail.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let argv = ["tc", "qdisc", "del", "dev", "ifb0", "root"];
+        let _ = self.pair.server.run(Path::new("/"), &argv);
+    }
+}
+
 /// A client that never sees an answer, and acknowledges what must have come by now.
 struct Blind {
     socket: UdpSocket,
