@@ -191,7 +191,7 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
         tracing::info!("{}", sandbox.report());
     }
     if let Some(admin) = admin {
-        sight::start(admin, &mut crew, &options.naming)?;
+        sight::start(admin, &mut crew, &options.naming, sandbox.report())?;
     }
     announce(&listening, &crew.started);
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossbeam::channel::never;
 
 use super::ServeError;
+use super::sandbox::Report;
 use super::threads::{Crew, spawn};
 use crate::config::Plan as Naming;
 use crate::observe::admin::{self, Admin, Desk, Hub};
@@ -13,13 +14,19 @@ use crate::observe::metrics::{self, Metrics};
 use crate::shard::Address;
 
 /// Serves the admin port from here on.
-pub fn start(admin: Admin, crew: &mut Crew, naming: &Naming) -> Result<(), ServeError> {
+pub fn start(
+    admin: Admin,
+    crew: &mut Crew,
+    naming: &Naming,
+    sandbox: &Report,
+) -> Result<(), ServeError> {
     let addr = admin.addr();
     let addr = addr.map_err(|error| ServeError::System("name the admin port", error))?;
     let metrics = Metrics::new(metrics::Sources {
         health: Arc::clone(&crew.health),
         backends: crew.started.backends.clone(),
         reloads: Arc::clone(&crew.reloads),
+        sandbox: sandbox.measures(),
     });
     let addresses = crew.addresses.clone();
     let hub = Hub::new(admin::Sources {

@@ -35,6 +35,8 @@ pub struct Sources {
     /// One for each shard.
     pub backends: Vec<BackendInfo>,
     pub reloads: Arc<Reloads>,
+    /// The measures of the sandbox, and how far each came.
+    pub sandbox: [(&'static str, String); 5],
 }
 
 /// Writes the page.
@@ -337,6 +339,11 @@ impl Sources {
             "Whether requests are taken: 0 while the server drains",
             u64::from(!self.health.is_draining()),
         )?;
+        page.gauges(
+            "tftp_sandbox_info",
+            "What the process has given up",
+            &[(self.sandbox.clone(), 1)],
+        )?;
         let labels = [("version", env!("CARGO_PKG_VERSION"))];
         page.gauges("tftp_build_info", "The program", &[(labels, 1)])
     }
@@ -379,6 +386,7 @@ mod tests {
                 2
             ],
             reloads: Arc::default(),
+            sandbox: Default::default(),
         };
         let page = Metrics::new(sources).page();
         for line in [
@@ -407,6 +415,7 @@ mod tests {
             health: Arc::new(Health::new(shards)),
             backends: Vec::new(),
             reloads: Arc::default(),
+            sandbox: Default::default(),
         };
         let page = Metrics::new(sources).page();
         for line in [

@@ -60,6 +60,10 @@ fn both_forms_hold_together() {
     assert!(classic.get(&info) > 0.0);
     assert!(classic.get("tftp_config_last_reload_success_timestamp_seconds") > 1.7e9);
     assert!(classic.get(r#"tftp_backend_info{shard="0",backend="epoll",why=""}"#) > 0.0);
+    let filtered = |name: &String| {
+        name.starts_with("tftp_sandbox_info") && name.contains("seccomp=\"on\",ring=\"none\"")
+    };
+    assert!(classic.samples.keys().any(filtered));
 }
 
 /// What ecosystem knows of us by name, and dashboards will.
@@ -87,6 +91,7 @@ fn the_promised_metrics_are_there_before_anything_happened() {
         ("tftp_config_last_reload_successful", "gauge"),
         ("tftp_config_last_reload_success_timestamp_seconds", "gauge"),
         ("tftp_backend_info", "gauge"),
+        ("tftp_sandbox_info", "gauge"),
         ("tftp_build_info", "gauge"),
     ] {
         assert_eq!(

@@ -34,19 +34,26 @@ impl Default for Report {
     }
 }
 
+impl Report {
+    /// Each measure and how far it came.
+    #[must_use]
+    pub fn measures(&self) -> [(&'static str, String); 5] {
+        let landlock = self.landlock.map(|version| format!("abi {version}"));
+        let seccomp = if self.system_calls { "on" } else { "off" };
+        [
+            ("user", self.user.clone()),
+            ("capabilities", self.capabilities.into()),
+            ("landlock", landlock.unwrap_or_else(|| "off".into())),
+            ("seccomp", seccomp.into()),
+            ("ring", self.rings.into()),
+        ]
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "sandbox: user={}, capabilities={}, ",
-            self.user, self.capabilities
-        )?;
-        match self.landlock {
-            Some(version) => write!(f, "landlock=abi {version}, ")?,
-            None => f.write_str("landlock=off, ")?,
-        }
-        let seccomp = if self.system_calls { "on" } else { "off" };
-        write!(f, "seccomp={seccomp}, ring={}", self.rings)
+        let measures = self.measures().map(|(name, far)| format!("{name}={far}"));
+        write!(f, "sandbox: {}", measures.join(", "))
     }
 }
 
