@@ -474,7 +474,8 @@ impl Lines {
 
 fn transfer(line: &str) -> Option<Transfer> {
     let value: Value = serde_json::from_str(line).ok()?;
-    value["outcome"].is_string().then_some(Transfer(value))
+    // Not the count of those that have no line of their own.
+    (value["message"] == "transfer").then_some(Transfer(value))
 }
 
 /// Runs `ringboot` with these arguments to its end, within a limit.
