@@ -259,8 +259,10 @@ impl Source {
                 let pidfile = args.pidfile.clone();
                 let umask = umask_of(args);
                 let settle = move || {
+                    settle(background, pidfile.as_deref())?;
+                    // Behind the pid file, which nobody else may write.
                     take_on(umask);
-                    settle(background, pidfile.as_deref())
+                    Ok(())
                 };
                 Start {
                     settle: Some(Box::new(settle)),

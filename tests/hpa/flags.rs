@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::UdpSocket;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -144,6 +145,8 @@ fn the_background_the_pid_file_and_the_user() {
         assert!(status.success(), "{which:?}: {status}");
         let answer = ask_until_there(at);
         assert_eq!(answer, Answer::Data(b"a".to_vec()), "{which:?}");
+        let mode = fs::metadata(&pidfile).expect("a pid file").mode();
+        assert_eq!(mode & 0o022, 0, "{which:?}: others may write it: {mode:o}");
         let pid: i32 = fs::read_to_string(&pidfile)
             .expect("a pid file")
             .trim()
