@@ -37,6 +37,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Nobody can be reached. Only a server that has not answered yet is worth asking at another address.
+    pub const fn unreachable(error: io::Error, answered: bool) -> Self {
+        if answered {
+            Self::Gone(error)
+        } else {
+            Self::Unreachable(error)
+        }
+    }
+
     /// Whether another address of the same server may do better.
     pub const fn is_about_the_address(&self) -> bool {
         matches!(self, Self::NoAnswer { .. } | Self::Unreachable(_))

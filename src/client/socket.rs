@@ -50,6 +50,20 @@ impl ClientSocket {
         self.socket.send_to(packet, to).map(drop)
     }
 
+    /// Sends once more where an ICMP error that came meanwhile shows instead; after an ERROR to a foreign
+    /// port it may be about that.
+    pub fn send_past_icmp(
+        &self,
+        packet: &[u8],
+        to: SocketAddr,
+        told_a_stranger: bool,
+    ) -> io::Result<()> {
+        match self.send(packet, to) {
+            Err(error) if is_unreachable(&error) && told_a_stranger => self.send(packet, to),
+            other => other,
+        }
+    }
+
     /// Waits for a datagram until `deadline`.
     pub fn receive(&self, buffer: &mut [u8], deadline: Nanos) -> io::Result<Heard> {
         // Zero would mean "for ever"; a datagram that is there already is still read.

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::rtt::Rtt;
-use crate::client::socket::is_unreachable;
 use crate::client::{ClientSocket, Failure, Heard};
 use crate::clock;
 use crate::transfer::Nanos;
@@ -144,7 +143,7 @@ impl<'a> Channel<'a> {
                     }
                 }
                 Heard::Unreachable(error) if !self.rejected => {
-                    return Err(self.unreachable(error));
+                    return Err(Failure::unreachable(error, self.peer.is_some()));
                 }
                 Heard::Unreachable(_) | Heard::Signal | Heard::Nothing => {}
             }
@@ -244,22 +243,8 @@ impl<'a> Channel<'a> {
     fn transmit(&mut self) -> Result<(), Failure> {
         self.sent_at = clock::now();
         let to = self.peer.unwrap_or(self.server);
-        match self.socket.send(&self.outstanding, to) {
-            // An ICMP error that came meanwhile shows here; it may be about a stranger's port.
-            Err(error) if is_unreachable(&error) && self.rejected => {
-                self.socket.send(&self.outstanding, to)
-            }
-            other => other,
-        }
-        .map_err(|error| self.unreachable(error))
-    }
-
-    /// Only a server that has not answered yet is worth asking at another address.
-    fn unreachable(&self, error: io::Error) -> Failure {
-        if self.peer.is_some() {
-            Failure::Gone(error)
-        } else {
-            Failure::Unreachable(error)
-        }
+        let packet = &self.outstanding;
+        let sent = self.socket.send_past_icmp(packet, to, self.rejected);
+        sent.map_err(|error| Failure::unreachable(error, self.peer.is_some()))
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::source::Source;
 use crate::client::progress::Progress;
-use crate::client::socket::is_unreachable;
 use crate::client::terms::{Asked, Terms};
 use crate::client::{ClientSocket, Failure, Heard};
 use crate::clock;
@@ -199,7 +198,9 @@ impl<'a> Sending<'a> {
             Heard::Datagram { len, from } => {
                 self.admit(buffer.get(..len).unwrap_or_default(), from)
             }
-            Heard::Unreachable(error) if !self.rejected => Err(self.unreachable(error)),
+            Heard::Unreachable(error) if !self.rejected => {
+                Err(Failure::unreachable(error, self.peer.is_some()))
+            }
             Heard::Unreachable(_) | Heard::Signal | Heard::Nothing => Ok(None),
         }
     }
@@ -238,21 +239,8 @@ impl<'a> Sending<'a> {
 
     fn transmit(&self, packet: &[u8]) -> Result<(), Failure> {
         let to = self.peer.unwrap_or(self.server);
-        match self.socket.send(packet, to) {
-            // An ICMP error that came meanwhile shows here; it may be about a stranger's port.
-            Err(error) if is_unreachable(&error) && self.rejected => self.socket.send(packet, to),
-            other => other,
-        }
-        .map_err(|error| self.unreachable(error))
-    }
-
-    /// Only a server that has not answered yet is worth asking at another address.
-    fn unreachable(&self, error: io::Error) -> Failure {
-        if self.peer.is_some() {
-            Failure::Gone(error)
-        } else {
-            Failure::Unreachable(error)
-        }
+        let sent = self.socket.send_past_icmp(packet, to, self.rejected);
+        sent.map_err(|error| Failure::unreachable(error, self.peer.is_some()))
     }
 
     /// Tells the server why we stop, so that it keeps no part of the file.
