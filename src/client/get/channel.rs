@@ -1,7 +1,6 @@
 //! The exchange with one server: its transfer ID, and sending again what was not answered.
 //! It never knows which block is due; it repeats what it was given last.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

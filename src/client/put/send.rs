@@ -2,7 +2,6 @@
 //! It never tries a second address and never talks to the person at the terminal.
 
 use core::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
