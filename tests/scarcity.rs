@@ -49,7 +49,6 @@ fn without_io_uring_a_strict_server_refuses_to_start() {
     assert!(said.contains(culprit_of_eperm()), "{said}");
 }
 
-/// One test, because locked memory is accounted for by user: two servers would share it.
 #[test]
 fn scarce_locked_memory_makes_a_small_ring_or_none() {
     if !wants(Io::Uring) {

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::thread;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use rustix::process::{Resource, Rlimit, Uid, geteuid, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities, gettid, set_capabilities, set_thread_res_uid};
 
 use super::harness::{
     BACKENDS, Harness, Seen, client, content, data, image, plan, receive, sockets, train,
@@ -17,12 +17,15 @@ use crate::transfer::Nanos;
 
 /// Runs `body` where locked memory counts: without the capability that lifts the limit. Only this
 /// thread loses it, so tests beside it do not notice. Says nothing where it was not there to lose.
+/// Locked memory is accounted for by real user: the thread becomes one of its own, so that rings of
+/// other tests do not count.
 fn with_memlock(bytes: u64, body: impl FnOnce() + Send + 'static) {
     let thread = thread::spawn(move || {
         let mut mine = capabilities(None).expect("capabilities");
         if !mine.effective.contains(CapabilitySet::IPC_LOCK) {
             return;
         }
+        set_thread_res_uid(own_account(), geteuid(), geteuid()).expect("a real user of its own");
         mine.effective.remove(CapabilitySet::IPC_LOCK);
         set_capabilities(None, mine).expect("fewer capabilities");
         let before = getrlimit(Resource::Memlock);
@@ -35,6 +38,10 @@ fn with_memlock(bytes: u64, body: impl FnOnce() + Send + 'static) {
         setrlimit(Resource::Memlock, before).expect("the old limit");
     });
     thread.join().expect("no panic");
+}
+
+fn own_account() -> Uid {
+    Uid::from_raw(1_000_000 + gettid().as_raw_nonzero().get().cast_unsigned())
 }
 
 /// One test, because the limit is the process's: two at a time would undo each other.
