@@ -7,7 +7,8 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -184,10 +185,18 @@ pub fn ask_with(at: SocketAddr, request: &[u8], patience: Duration) -> Answer {
     }
 }
 
-/// A loopback address that nobody has at the moment.
+/// A loopback address that nobody has at the moment, below the ports that the kernel hands out: a
+/// client that asks before the server has it would get the same and hear itself.
 pub fn free_address() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.local_addr().expect("an address")
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 20_000;
+    const MANY: u16 = 10_000;
+    let own = u16::try_from(process::id() % u32::from(MANY)).expect("below MANY");
+    (0..MANY)
+        .map(|_| FIRST + own.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % MANY)
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|addr| UdpSocket::bind(addr).is_ok())
+        .expect("a free port")
 }
 
 /// A directory that every user may search, with files that contain their own name.
