@@ -53,6 +53,7 @@ mod errqueue;
 mod inbox;
 mod intake;
 mod interleave;
+mod leaving;
 mod mailbox;
 mod mtu;
 mod open;

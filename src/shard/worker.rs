@@ -8,6 +8,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::backend::{Arrival, Backend, Event};
+use super::leaving::{Leaving, Step};
 use super::mailbox::{Address, Letter, Mailbox, Order};
 use super::mtu::Mtus;
 use super::outbox::Outbox;
@@ -21,9 +22,7 @@ use crate::endpoint::{
 };
 use crate::files::upload::{News, UploadError, What};
 use crate::files::{Finder, Image, Opened};
-use crate::limits::{
-    HEARTBEAT, LEAVE_MAX, LEAVE_PAUSE, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK,
-};
+use crate::limits::{HEARTBEAT, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK};
 use crate::observe::live::Lens;
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 
@@ -107,18 +106,6 @@ struct Loop {
     drain_until: Option<Nanos>,
 }
 
-/// The way from serving to draining. A request that the kernel has given to us is served, whether it
-/// was read or not: in front of a successor nobody else would ever see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Leaving {
-    NotYet,
-    /// No more requests come to the listening sockets since then; what they hold is read.
-    Since(Nanos),
-    /// They are closed; what the backend had received from them is reported by the next turn.
-    Closed(Nanos),
-    Done,
-}
-
 impl Loop {
     fn new(worker: Worker) -> Self {
         let mut settings = worker.settings;
@@ -198,20 +185,15 @@ impl Loop {
         if self.mail_waits || self.outside.interleave.any_waiting() || self.lens.is_busy() {
             return Some(Nanos::ZERO);
         }
-        let leave = match self.leaving {
-            Leaving::Since(since) => Some(since + LEAVE_PAUSE),
-            Leaving::Closed(_) => return Some(Nanos::ZERO),
-            Leaving::NotYet | Leaving::Done => self.drain_until,
-        };
         let pause = if self.unpublished {
             PUBLISH_PAUSE
         } else {
             HEARTBEAT
         };
         let heartbeat = self.published_at + pause;
+        let leave = self.leaving.deadline().or(self.drain_until);
         let others = self.endpoint.next_deadline().into_iter();
-        let earliest = others.chain(leave).fold(heartbeat, Nanos::min);
-        Some(earliest)
+        Some(others.chain(leave).fold(heartbeat, Nanos::min))
     }
 
     /// Shows what was counted, now and then: no turn pays for it that has packets to send.
@@ -241,17 +223,13 @@ impl Loop {
 
     /// Takes the next step towards draining when it is due.
     fn leave(&mut self, backend: &mut dyn Backend) -> io::Result<()> {
-        match self.leaving {
-            Leaving::NotYet | Leaving::Done => {}
-            Leaving::Since(since) => {
-                let pause = clock::now() - since;
-                if pause >= LEAVE_MAX || pause >= LEAVE_PAUSE && !backend.behind() {
-                    backend.close_listeners()?;
-                    self.leaving = Leaving::Closed(since);
-                }
-            }
-            Leaving::Closed(since) => {
-                self.leaving = Leaving::Done;
+        if self.leaving == Leaving::NotYet {
+            return Ok(());
+        }
+        match self.leaving.after_turn(clock::now(), backend.behind()) {
+            Step::Nothing => {}
+            Step::CloseListeners => backend.close_listeners()?,
+            Step::Drain(since) => {
                 self.drain_until = Some(since + self.drain_timeout);
                 self.endpoint.drain();
             }
@@ -333,7 +311,7 @@ impl Loop {
             Order::Serve => {}
             Order::Drain if self.leaving == Leaving::NotYet => {
                 backend.leave_listeners();
-                self.leaving = Leaving::Since(now);
+                self.leaving = Leaving::Since(clock::now());
             }
             Order::Drain => {}
             Order::Stop => {
