@@ -1,17 +1,18 @@
 //! SIGHUP: reads all settings again, checks them, and has the shards answer by them.
-//! It never changes anything by settings that cannot be served by, and never waits: what may take a
-//! while, on file systems that hang, happens on a thread of its own.
+//! It never changes anything by settings that cannot be served by, and never waits for a file system:
+//! what may take a while happens on a thread of its own.
 
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam::channel::Sender;
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 
 use super::sandbox::Grants;
 use super::{Asking, News, Options, finder, systemd};
 use crate::cli::ServeArgs;
 use crate::config::File;
 use crate::files::Finder;
+use crate::limits::RENEWED_WITHIN;
 use crate::observe::log::{self, Level};
 use crate::observe::record::RecordSender;
 use crate::observe::reloads::Reloads;
@@ -124,7 +125,7 @@ impl Reloader {
         for warning in &fresh.warnings {
             log.warn(&format!("SIGHUP: {warning}"));
         }
-        log.notice(&summary(&fresh));
+        let said = summary(&fresh);
         if !fresh.kept.is_empty() {
             let kept = fresh.kept.join(", ");
             log.warn(&format!(
@@ -133,9 +134,12 @@ impl Reloader {
         }
         let guard = Arc::new(self.terms.guard.renewed(&fresh.options.access));
         let terms = Arc::new(terms(&fresh.options, fresh.finder, guard));
-        for shard in shards {
-            shard.renew(&terms);
+        if !in_force(&terms, shards) {
+            log.warn(
+                "SIGHUP: a shard stands still; it answers by the old settings until it goes on",
+            );
         }
+        log.notice(&said);
         self.retired
             .push(core::mem::replace(&mut self.terms, terms));
         self.file = Arc::new(fresh.file);
@@ -151,6 +155,17 @@ impl Reloader {
     pub(super) const fn has_retired(&self) -> bool {
         !self.retired.is_empty()
     }
+}
+
+/// Has the shards answer by these terms. Whoever hears that the reload is over may ask at once, so it
+/// is over when they do; false: one of them does not turn.
+fn in_force(terms: &Arc<Terms>, shards: &[Address]) -> bool {
+    let (taken, all_have) = bounded(0);
+    for shard in shards {
+        shard.renew(terms, taken.clone());
+    }
+    drop(taken);
+    all_have.recv_timeout(RENEWED_WITHIN.to_duration()) == Err(RecvTimeoutError::Disconnected)
 }
 
 /// What the shards are to know of options.

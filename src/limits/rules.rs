@@ -1,5 +1,7 @@
 //! The configuration and its rules.
 
+use crate::transfer::Nanos;
+
 /// Rewrites of one name by all rules together. Rules that rewrite one another's names for ever end
 /// here; nobody writes sixty that follow each other.
 pub const NAME_STEPS: usize = 64;
@@ -9,6 +11,9 @@ pub const MISTAKES_MAX: usize = 40;
 
 /// Bytes of the configuration file.
 pub const CONFIG_MAX: u64 = 4 << 20;
+
+/// A reload waits this long for the shards to take it; a loop turns in microseconds.
+pub const RENEWED_WITHIN: Nanos = Nanos::from_secs(1);
 
 /// Rules of the naming policy. Each request is compared with all of them.
 pub const RULES_MAX: usize = 1024;

@@ -1,6 +1,7 @@
 //! What other threads tell a shard: files that were opened, clients that are gone, when to stop.
 //! It never makes them wait.
 
+use core::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -61,7 +62,8 @@ pub enum Letter {
         socket: SocketId,
     },
     /// What requests are answered by from now on.
-    Renew(Arc<Terms>),
+    /// The sender is let go of when they are in force.
+    Renew(Arc<Terms>, Sender<Infallible>),
     /// Another shard heard a request for a stream that this one sends.
     Request(Forwarded),
 }
@@ -92,9 +94,9 @@ impl Address {
         }
     }
 
-    /// Has requests answered by other terms from now on.
-    pub fn renew(&self, terms: &Arc<Terms>) {
-        self.post(Letter::Renew(Arc::clone(terms)));
+    /// Has requests answered by other terms; `taken` is let go of when the next one will be.
+    pub fn renew(&self, terms: &Arc<Terms>, taken: Sender<Infallible>) {
+        self.post(Letter::Renew(Arc::clone(terms), taken));
         self.wake();
     }
 

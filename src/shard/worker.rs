@@ -300,7 +300,7 @@ impl Loop {
                     self.endpoint
                         .unreachable(now, peer, socket, &mut self.outside);
                 }
-                Letter::Renew(terms) => self.renew(&terms),
+                Letter::Renew(terms, _taken) => self.renew(&terms),
                 Letter::Request(request) => self.forwarded(now, &request),
             }
             if self.mail_waits {
