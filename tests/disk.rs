@@ -15,7 +15,7 @@ use support::{Conversation, Fetch, Root, Server, pattern};
 const DELAY: Duration = Duration::from_millis(1000);
 
 /// Transfers of the file in memory while six others wait for the disk, several seconds each.
-const HOT_MIN: u32 = 60;
+const HOT_MIN: u32 = 16;
 
 const SLOW_LEN: usize = 700_001;
 const OPTIONS: [(&str, &str); 1] = [("blksize", "1024")];
@@ -48,8 +48,8 @@ backends! {
                 assert!(fetched.data == *file);
                 assert!(fetched.took > DELAY, "the disk was not slow");
             }
-            // A shard that waited for the disk itself managed 8 here; one that does not, 800 and
-            // more on a machine with ten times the work that it can do.
+            // A shard that waited for the disk itself managed 8 here on an idle machine; one that
+            // does not, 800 and more, and 27 on a machine with ten times the work that it can do.
             assert!(hot > HOT_MIN, "only {hot} transfers of a file in memory meanwhile");
         });
         drop(server);
