@@ -234,6 +234,41 @@ fn the_same_seed_decides_the_same() {
 }
 
 #[test]
+fn timers_change_no_decision_about_a_new_packet() {
+    let case = Case::new(20_000);
+    let server = Server::start(case.root.path());
+    let impaired = |wait, seed| {
+        let mut habits = habits(&OPTIONS);
+        habits.data = Patience::fixed(Duration::from_millis(wait), 500);
+        let mut plan = case.checked(plan(server.addr, 20, "file", habits));
+        plan.count = Some(40);
+        plan.seed = seed;
+        plan.impairment = Impairment {
+            loss_in: 0.03,
+            loss_out: 0.03,
+            duplicate: 0.02,
+            reorder: 0.02,
+            ..Impairment::default()
+        };
+        let result = run(&plan);
+        assert_eq!(result.transfers.completed, 40);
+        let mut packets = result.packets;
+        packets
+            .impaired
+            .retain(|name, _| !name.starts_with("repeats"));
+        packets
+    };
+    let (patient, hasty) = (impaired(2_000, 7), impaired(3, 7));
+    assert_ne!(patient.sent, hasty.sent, "the runs are different");
+    assert_eq!(patient.impaired, hasty.impaired);
+    assert_eq!(patient.impairment_trace, hasty.impairment_trace);
+    assert_ne!(
+        patient.impairment_trace,
+        impaired(2_000, 8).impairment_trace
+    );
+}
+
+#[test]
 fn wrong_bytes_are_corrupt() {
     let result = Case::new(3_000).with_fault(Fault::WrongByte);
     assert_eq!(result.transfers.corrupt, 3);
@@ -297,6 +332,9 @@ fn open_loads_count_from_the_intended_start() {
         "{:?}",
         result.latency.transfer
     );
+    // That is the farm's doing, and not ours: we were ready.
+    assert!(result.generator.without_machine >= 8);
+    assert!(result.generator.lateness.p99 < result.latency.transfer.max / 4);
 }
 
 #[test]

@@ -2,6 +2,12 @@
 //! much was decided before.
 //! It never asks the system for entropy.
 
+use super::fate::Direction;
+use super::sequence::Position;
+
+/// Sets repeats apart from what they repeat.
+const AGAIN: u64 = 1 << 42;
+
 /// What a number is drawn for, so that two decisions about one packet are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -15,6 +21,7 @@ pub enum Purpose {
     VanishBlock,
     File,
     Arrival,
+    Trace,
 }
 
 /// Chance for one thing that a machine does.
@@ -34,6 +41,16 @@ impl Chance {
         Self(mix(
             self.0 ^ ((outward as u64) << 40 | 1 << 41 | index as u64)
         ))
+    }
+
+    /// Chance for the packet at this position.
+    #[must_use]
+    pub const fn at(self, direction: Direction, position: Position) -> Self {
+        let outward = matches!(direction, Direction::Out);
+        match position {
+            Position::New(number) => self.of_packet(outward, number),
+            Position::Again(number) => Self(mix(self.0 ^ AGAIN)).of_packet(outward, number),
+        }
     }
 
     /// A number of 64 random bits.

@@ -3,6 +3,7 @@
 
 mod chance;
 mod fate;
+mod sequence;
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub use chance::{Chance, Purpose};
 pub use fate::{Direction, Fate, Impaired, Weather};
+pub use sequence::Position;
 
 /// What is done to packets. Probabilities are from 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -47,6 +47,8 @@ pub struct Recorder {
     /// When each boot was complete.
     pub boots_up: Vec<Nanos>,
     pub boots_begun: u64,
+    /// Starts that found every machine busy.
+    pub without_machine: u64,
     /// Step and end with which machines gave up.
     pub gave_up: BTreeMap<(usize, End), u64>,
 }
@@ -125,6 +127,7 @@ impl Recorder {
             errors: BTreeMap::new(),
             boots_up: Vec::new(),
             boots_begun: 0,
+            without_machine: 0,
             gave_up: BTreeMap::new(),
         }
     }
@@ -171,6 +174,7 @@ impl Recorder {
         }
         self.boots_up.extend(other.boots_up);
         self.boots_begun += other.boots_begun;
+        self.without_machine += other.without_machine;
     }
 
     /// The server's ERROR, as people read it.

@@ -84,19 +84,22 @@ impl RunResult {
         }
     }
 
-    /// How a script should take it. Objectives decide where there are any; wrong bytes always fail.
+    /// How a script should take it. Wrong bytes always fail: no lateness of ours makes them. Else
+    /// objectives decide where there are any, if the figures say something about the server.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        if self.transfers.corrupt + self.transfers.wrong_length > 0 {
+            return Verdict::Missed;
+        }
         if self.generator.saturated.is_some() {
             return Verdict::Saturated;
         }
-        let wrong = self.transfers.corrupt + self.transfers.wrong_length > 0;
         let missed = if self.objectives.is_empty() {
             self.failed() > 0 || self.transfers.failed() > 0
         } else {
             self.objectives.iter().any(|objective| !objective.met)
         };
-        if wrong || missed {
+        if missed {
             Verdict::Missed
         } else {
             Verdict::Passed
@@ -134,12 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn a_saturated_generator_is_told_first() {
-        let saturated = run(|run| {
-            run.generator.saturated = Some("late".into());
-            run.transfers.corrupt = 1;
-        });
-        assert_eq!(saturated, Verdict::Saturated);
+    fn a_saturated_generator_excuses_a_missed_objective_and_no_wrong_bytes() {
+        let saturated = |corrupt| {
+            run(|run| {
+                run.generator.saturated = Some("late".into());
+                run.objectives[0].met = false;
+                run.transfers.corrupt = corrupt;
+            })
+        };
+        assert_eq!(saturated(0), Verdict::Saturated);
+        assert_eq!(saturated(1), Verdict::Missed);
     }
 
     #[test]

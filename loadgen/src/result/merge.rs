@@ -84,6 +84,7 @@ fn add_generator(sum: &mut Generator, part: &Generator) -> Result<(), String> {
     sum.cpu_seconds += part.cpu_seconds;
     sum.busiest_thread = sum.busiest_thread.max(part.busiest_thread);
     sum.peak_memory += part.peak_memory;
+    sum.without_machine += part.without_machine;
     match (&mut sum.saturated, &part.saturated) {
         (Some(why), Some(more)) => join(why, more),
         (why @ None, Some(more)) => *why = Some(more.clone()),

@@ -74,6 +74,7 @@ pub fn storm(machines: u64, started_at: f64) -> RunResult {
             cpu_seconds: 12.5,
             busiest_thread: 0.31,
             peak_memory: 64_000_000,
+            without_machine: 0,
             saturated: None,
         },
         transfers,

@@ -78,6 +78,10 @@ pub struct Generator {
     /// Share of the wall time in which the busiest thread had nothing to wait for, 0 to 1.
     pub busiest_thread: f64,
     pub peak_memory: u64,
+    /// Starts of an open load that found every machine busy and waited for one. The wait counts as
+    /// latency, not as lateness: with more machines the rate would have been kept.
+    #[serde(default)]
+    pub without_machine: u64,
     /// Why the generator was the limit; then its figures say little about the server.
     pub saturated: Option<String>,
 }
@@ -151,10 +155,12 @@ pub struct Packets {
     pub acks_repeated: u64,
     /// From a port that the client does not talk to.
     pub strangers: u64,
-    /// Taken away, doubled, held back or put out of order on purpose.
+    /// Taken away, doubled, held back or put out of order on purpose; "repeats" are of packets that
+    /// were sent before, and of ERRORs.
     pub impaired: BTreeMap<String, u64>,
-    /// Sum of hashes over all impairment decisions: equal seeds and equal traffic give equal sums,
-    /// and those of a farm's parts add up to the whole's.
+    /// Sum of hashes over what was decided about each packet that was new in its transfer: equal
+    /// seeds give equal sums for equal transfers, however often a timer made somebody repeat
+    /// himself, and those of a farm's parts add up to the whole's.
     pub impairment_trace: String,
 }
 

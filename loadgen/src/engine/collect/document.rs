@@ -64,7 +64,7 @@ impl Collector<'_> {
             started_at: facts.unix_zero + measured_after,
             wall_seconds: seconds(wall),
             cut_short,
-            generator: self.generator(&conducts, facts),
+            generator: self.generator(&conducts, &all, facts),
             transfers: transfers(&all),
             boots: self.shared.boots.then(|| self.boots(&all)),
             latency,
@@ -94,7 +94,7 @@ impl Collector<'_> {
         }
     }
 
-    fn generator(&self, conducts: &[Conduct], facts: RunFacts) -> Generator {
+    fn generator(&self, conducts: &[Conduct], all: &Recorder, facts: RunFacts) -> Generator {
         let busiest = conducts.iter().copied();
         let busiest = busiest
             .max_by(|a, b| a.busy().total_cmp(&b.busy()))
@@ -107,6 +107,7 @@ impl Collector<'_> {
             cpu_seconds: seconds(cpu),
             busiest_thread: busiest.busy(),
             peak_memory: process::own_peak_memory(),
+            without_machine: all.without_machine,
             saturated: self.saturated(&busiest),
         }
     }

@@ -10,9 +10,14 @@ use crate::machine::{Boot, Download, End, Granted, Nanos, Next, Recipe, Say, Tal
 impl Crew<'_> {
     /// A start of the schedule: an idle machine takes it, or the next that becomes idle.
     pub fn start(&mut self, intended: Nanos, line: Option<usize>) {
+        let late = self.now.saturating_sub(intended);
+        self.recorder.sample.lateness.saturating_record(late);
         match self.idle.pop_front() {
             Some(seat) => self.begin_job(seat, intended, line),
-            None => self.overdue.push_back((intended, line)),
+            None => {
+                self.recorder.without_machine += 1;
+                self.overdue.push_back((intended, line));
+            }
         }
     }
 
@@ -39,10 +44,6 @@ impl Crew<'_> {
     }
 
     fn begin_job(&mut self, seat: u32, intended: Nanos, line: Option<usize>) {
-        self.recorder
-            .sample
-            .lateness
-            .saturating_record(self.now.saturating_sub(intended));
         let machine = self.machine(seat);
         let Some(place) = self.seats.get_mut(seat as usize) else {
             return;

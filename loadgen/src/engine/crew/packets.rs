@@ -10,9 +10,16 @@ use super::jobs::{recipe_of, scene};
 use super::{Body, Crew, Outgoing};
 use crate::engine::held::HeldPacket;
 use crate::engine::link::{Datagram, Lane, Route};
-use crate::impair::{Direction, Fate};
+use crate::impair::{Direction, Fate, Position};
 use crate::machine::{End, Inbound, Recipe, Say};
 use crate::sources::Sources;
+
+/// Which of its machine's transfers a packet belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transfer {
+    Present,
+    Past,
+}
 
 impl Crew<'_> {
     /// A datagram has come.
@@ -33,7 +40,16 @@ impl Crew<'_> {
         if !self.impairs {
             return self.deliver(seat, lane, inbound);
         }
-        let fate = self.fate(seat, Direction::In);
+        let Some(place) = self.seats.get_mut(seat as usize) else {
+            return;
+        };
+        // On another socket, or from another port, it belongs to a transfer that is over.
+        let download = place.download.as_ref().filter(|_| place.lane == lane);
+        let present = download.is_some_and(|it| it.peer().is_none_or(|peer| peer == from));
+        let position = place
+            .weather
+            .position(Direction::In, present.then_some(bytes));
+        let fate = self.fate(seat, Direction::In, position);
         if fate.lost {
             return;
         }
@@ -158,7 +174,7 @@ impl Crew<'_> {
         tally.duplicates += 1;
         tally.acks_repeated += 1;
         let route = self.route(seat, lane, inbound.from);
-        self.dispatch(seat, route, Body::Small(ack(block)));
+        self.dispatch(seat, route, Body::Small(ack(block)), Transfer::Past);
     }
 
     /// Nobody listens on this port any more: the server must hear of it, or an answer to a repeated
@@ -177,7 +193,7 @@ impl Crew<'_> {
         {
             let route = self.route(seat, lane, inbound.from);
             let body = self.error_body(5, "unknown transfer ID");
-            self.dispatch(seat, route, body);
+            self.dispatch(seat, route, body, Transfer::Past);
         }
     }
 
@@ -220,7 +236,7 @@ impl Crew<'_> {
         }
         let lane = self.seats.get(seat as usize).map_or(0, |place| place.lane);
         let route = self.route(seat, lane, to);
-        self.dispatch(seat, route, body);
+        self.dispatch(seat, route, body, Transfer::Present);
     }
 
     fn error_body(&mut self, code: u16, words: &str) -> Body {
@@ -237,12 +253,21 @@ impl Crew<'_> {
         Route { lane, source, to }
     }
 
-    fn dispatch(&mut self, seat: u32, route: Route, body: Body) {
+    fn dispatch(&mut self, seat: u32, route: Route, body: Body, transfer: Transfer) {
         if !self.impairs {
             self.out.push(Outgoing { route, body });
             return;
         }
-        let fate = self.fate(seat, Direction::Out);
+        let Some(place) = self.seats.get_mut(seat as usize) else {
+            return;
+        };
+        let bytes = match &body {
+            Body::Small(bytes) => &bytes[..],
+            Body::Text(range) => self.text.get(range.clone()).unwrap_or(&[]),
+        };
+        let bytes = (transfer == Transfer::Present).then_some(bytes);
+        let position = place.weather.position(Direction::Out, bytes);
+        let fate = self.fate(seat, Direction::Out, position);
         if fate.lost {
             return;
         }
@@ -264,17 +289,15 @@ impl Crew<'_> {
         }
     }
 
-    fn fate(&mut self, seat: u32, direction: Direction) -> Fate {
+    fn fate(&mut self, seat: u32, direction: Direction, position: Position) -> Fate {
         let machine = self.machine(seat);
         let Some(place) = self.seats.get_mut(seat as usize) else {
             return Fate::default();
         };
         let chance = self.shared.chance(machine, place.transfers);
-        let fate = self
-            .shared
-            .impairment
-            .decide(chance, direction, &mut place.weather);
-        self.impaired.note(chance, direction, &place.weather, fate);
+        let impairment = &self.shared.impairment;
+        let fate = impairment.decide(chance, direction, position, &mut place.weather);
+        self.impaired.note(chance, direction, position, fate);
         fate
     }
 }

@@ -99,3 +99,13 @@ fn a_terminal_does_not_obey_what_a_server_sent() {
         "{text}"
     );
 }
+
+#[test]
+fn an_open_load_says_when_it_had_too_few_machines() {
+    let mut result = storm(10, 0.0);
+    assert!(!report(&result).contains("every machine busy"));
+    result.generator.without_machine = 7;
+    let text = report(&result);
+    let told = "; 7 starts found every machine busy and waited for one";
+    assert!(text.contains(told), "{text}");
+}

@@ -61,6 +61,9 @@ fn transfers_headline(result: &RunResult) -> String {
             share(failed, transfers.begun)
         );
     }
+    if transfers.vanished > 0 {
+        out += &format!(", {} vanished on purpose", count(transfers.vanished));
+    }
     out + &format!(
         "; {} over {}",
         rate(result.rate()),
@@ -150,8 +153,15 @@ pub fn server_line(server: &ServerUse) -> String {
 #[must_use]
 pub fn generator_line(result: &RunResult) -> String {
     let generator = &result.generator;
+    let waited = match generator.without_machine {
+        0 => String::new(),
+        starts => format!(
+            "; {} found every machine busy and waited for one",
+            counted(starts, "start", "starts")
+        ),
+    };
     format!(
-        "{}, {}; {} CPU, busiest thread {:.0} %; {} memory; late by {} (p99), {} (max)",
+        "{}, {}; {} CPU, busiest thread {:.0} %; {} memory; late by {} (p99), {} (max){waited}",
         counted(u64::from(generator.threads), "thread", "threads"),
         generator.io,
         seconds(generator.cpu_seconds),
