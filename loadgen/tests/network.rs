@@ -3,7 +3,8 @@
 
 mod support;
 
-use std::process::{self, Command};
+use std::process::{self, Command, Stdio};
+use std::time::Duration;
 
 use support::server::{Server, bytes, root};
 
@@ -36,6 +37,39 @@ fn without_a_network_the_machines_share_an_address_and_have_a_port_each() {
         let printed = cable.boot(server, &[]);
         assert!(printed.contains("300 transfers: none failed"), "{printed}");
     }
+}
+
+#[test]
+fn without_a_way_to_the_server_nothing_runs_and_the_error_names_it() {
+    let Some(cable) = Cable::new() else { return };
+    for (server, alone) in [
+        ("203.0.113.9", "203.0.113.9"),
+        ("[2001:db8:9::1]:7", "2001:db8:9::1"),
+    ] {
+        let out = cable.bootstorm(server, &[]).output().expect("ip");
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("no route to {alone}")), "{told}");
+    }
+}
+
+#[test]
+fn a_cable_that_is_pulled_for_a_moment_costs_time_and_not_the_run() {
+    let Some(cable) = Cable::new() else { return };
+    let root = root(&[("file", &bytes(20_000))]);
+    let _server = Server::inside(&cable.server, root.path(), SERVER);
+    // 15 blocks of 40 ms each; a silent server is asked again after 100 ms.
+    let patient = ["--slow", "40", "--wait", "0.1", "--tries", "100"];
+    let run = cable.bootstorm(SERVER, &patient).spawn().expect("ip");
+    for (pause, state) in [(250, "down"), (200, "up")] {
+        std::thread::sleep(Duration::from_millis(pause));
+        let line = format!("-n {} link set eth0 {state}", cable.client);
+        let done = Command::new("ip").args(line.split(' ')).status();
+        assert!(done.is_ok_and(|status| status.success()), "{line}");
+    }
+    let out = run.wait_with_output().expect("it ends");
+    let printed = String::from_utf8_lossy(&out.stdout);
+    assert!(printed.contains("30 transfers: none failed"), "{printed}");
 }
 
 /// Two namespaces, `eth0` in both; gone when dropped.
@@ -90,22 +124,27 @@ impl Cable {
         Some(cable)
     }
 
+    /// 30 machines at the client's end fetch a file, unless told otherwise.
+    fn bootstorm(&self, server: &str, more: &[&str]) -> Command {
+        let mut command = Command::new("ip");
+        let program = env!("CARGO_BIN_EXE_bootstorm");
+        command.args(["netns", "exec", &self.client, program]);
+        command.args(["run", server, "--file", "file", "--blksize", "1400"]);
+        if !more.contains(&"-m") {
+            command.args(["-m", "30"]);
+        }
+        command.args(more);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// 300 machines fetch a file; what the report says.
     fn boot(&self, server: &str, more: &[&str]) -> String {
         let root = root(&[("file", &bytes(20_000))]);
         let _server = Server::inside(&self.server, root.path(), server);
         let check = format!("dir:{}", root.path().display());
-        let out = Command::new("ip")
-            .args([
-                "netns",
-                "exec",
-                &self.client,
-                env!("CARGO_BIN_EXE_bootstorm"),
-            ])
-            .args([
-                "run", server, "-m", "300", "--count", "300", "--file", "file",
-            ])
-            .args(["--blksize", "1400", "--check", &check])
+        let out = self
+            .bootstorm(server, &["-m", "300", "--check", &check])
             .args(more)
             .output()
             .expect("ip");

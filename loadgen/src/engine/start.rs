@@ -1,6 +1,8 @@
 //! From a plan to running threads, and from what they leave to the result.
 //! It never touches a packet.
 
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 
@@ -41,6 +43,7 @@ pub(super) fn run(plan: &EnginePlan, watcher: Watcher<'_>) -> Result<RunResult, 
     if plan.machines == 0 {
         return Err(Error::Plan("no machines".into()));
     }
+    reachable(plan)?;
     let cores = cores(plan);
     let threads = cores.len().min(plan.machines as usize).max(1);
     let (zero, unix_zero) = zero(plan)?;
@@ -93,6 +96,23 @@ pub(super) fn run(plan: &EnginePlan, watcher: Watcher<'_>) -> Result<RunResult, 
     };
     let finished = finished.into_iter().map(|(finished, _)| finished);
     collector.result(finished.collect(), facts)
+}
+
+/// Whether there is a way to the server at all: without one a run would only show silence.
+fn reachable(plan: &EnginePlan) -> Result<(), Error> {
+    let any: IpAddr = match plan.server.ip() {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let routed = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(plan.server));
+    match routed {
+        Err(error) if error.kind() == ErrorKind::NetworkUnreachable => {
+            let server = plan.server.ip();
+            Err(Error::Plan(format!("no route to {server}: {error}")))
+        }
+        // Whatever else it is, the packets themselves will tell.
+        _ => Ok(()),
+    }
 }
 
 /// How many sockets each thread has.

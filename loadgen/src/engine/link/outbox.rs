@@ -94,8 +94,15 @@ impl Outbox {
                 Some(libc::EAGAIN | libc::EINTR | libc::ENOBUFS) => self.wait_for_room(),
                 // An ICMP error for an earlier packet.
                 Some(libc::ECONNREFUSED) => {}
-                // Nothing there: the machine will wait and repeat, as it would on a network.
-                Some(libc::EHOSTUNREACH | libc::EHOSTDOWN) => at += 1,
+                // Nothing there, no way there, or a firewall: the machine will wait and repeat, as
+                // it would on a network.
+                Some(
+                    libc::EHOSTUNREACH
+                    | libc::EHOSTDOWN
+                    | libc::ENETUNREACH
+                    | libc::ENETDOWN
+                    | libc::EPERM,
+                ) => at += 1,
                 _ => {
                     self.waiting = 0;
                     return Err(error);
