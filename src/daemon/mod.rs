@@ -37,6 +37,7 @@ use crate::config::Plan as Naming;
 use crate::endpoint::{Access, Guard};
 use crate::files::upload::{self, StartError};
 use crate::files::{Finder, Root, RootError};
+use crate::hosts::Directory;
 use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::observe::admin::{self, Admin, AdminError};
 use crate::shard::{
@@ -44,7 +45,7 @@ use crate::shard::{
     bind, join,
 };
 use crate::transfer::{MAX_BLKSIZE, Nanos};
-use reload::{Reloader, Reread};
+use reload::{Reloader, Reread, Told};
 use sandbox::{Grants, Lacking, Mode, Sandbox};
 use systemd::Manager;
 use threads::{Crew, Started};
@@ -190,15 +191,22 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     if mode != Mode::Off {
         tracing::info!("{}", sandbox.report());
     }
+    let hosts = Arc::new(Directory::new(options.naming.hosts()));
     if let Some(admin) = admin {
-        sight::start(admin, &mut crew, &options.naming, sandbox.report())?;
+        sight::start(admin, &mut crew, &hosts, sandbox.report())?;
     }
     announce(&listening, &crew.started);
+    let status = format!("serving on {}", names(&listening));
 
     let reloader = start.reread.map(|reread| {
         let (args, file) = *reread;
         let confined = sandbox.confines_files().then(|| sandbox.grants().clone());
-        Reloader::new(args, file, terms, confined, Arc::clone(&crew.reloads))
+        let told = Told {
+            metric: Arc::clone(&crew.reloads),
+            farm: hosts,
+            status: status.clone(),
+        };
+        Reloader::new(args, file, terms, confined, told)
     });
     let mut watch = Watch {
         naming: &options.naming,
@@ -208,9 +216,10 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
         orders: &orders,
         idle: start.idle.map(Idle::new),
         manager: Manager::from_environment(),
+        status,
         hangup_ends: start.hangup_ends,
     };
-    watch.manager.serves(&names(&listening));
+    systemd::ready(&watch.status);
     watch.wait(&inbox, shards)?;
     crew.finish();
     Ok(())
@@ -346,6 +355,8 @@ struct Watch<'a> {
     orders: &'a Orders,
     idle: Option<Idle>,
     manager: Manager,
+    /// What the manager is told while all is well.
+    status: String,
     hangup_ends: bool,
 }
 
@@ -432,7 +443,7 @@ impl Watch<'_> {
             None => {
                 systemd::reloading();
                 log.notice(&self.reload_map());
-                systemd::ready();
+                systemd::ready(&self.status);
             }
         }
     }

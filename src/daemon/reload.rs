@@ -12,6 +12,7 @@ use super::{Asking, News, Options, finder, systemd};
 use crate::cli::ServeArgs;
 use crate::config::File;
 use crate::files::Finder;
+use crate::hosts::Directory;
 use crate::limits::RENEWED_WITHIN;
 use crate::observe::log::{self, Level};
 use crate::observe::record::RecordSender;
@@ -44,7 +45,16 @@ pub(super) struct Reloader {
     work: Work,
     /// What Landlock lets us read; None: anything.
     confined: Option<Grants>,
-    told: Arc<Reloads>,
+    told: Told,
+}
+
+/// Who hears what a reload came to, beside the shards and the log.
+pub(super) struct Told {
+    pub metric: Arc<Reloads>,
+    /// Where the farm's watcher asks for machines' names.
+    pub farm: Arc<Directory>,
+    /// What the service manager's status line says when all is well.
+    pub status: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +71,7 @@ impl Reloader {
         file: File,
         terms: Arc<Terms>,
         confined: Option<Grants>,
-        told: Arc<Reloads>,
+        told: Told,
     ) -> Self {
         Self {
             args,
@@ -82,7 +92,7 @@ impl Reloader {
             return;
         }
         self.work = Work::Busy;
-        announce(Stage::Begins);
+        systemd::reloading();
         let (args, running, back) = (self.args.clone(), Arc::clone(&self.file), news.clone());
         let confined = self.confined.clone();
         let thread = thread::Builder::new().name("ringboot-reload".into());
@@ -103,16 +113,21 @@ impl Reloader {
         log: &RecordSender,
         news: &Sender<News>,
     ) {
-        self.told.note(reread.is_ok());
+        self.told.metric.note(reread.is_ok());
+        let mut status = self.told.status.clone();
         match reread {
             Ok(fresh) => self.apply(*fresh, shards, log),
             Err(lines) => {
+                if let Some(first) = lines.first() {
+                    status = format!("{status} by the former configuration: {first}");
+                }
                 for line in lines {
                     log.warn(&format!("SIGHUP: nothing has changed: {line}"));
                 }
             }
         }
-        announce(Stage::IsOver);
+        // Succeeded or not: the manager waits for the end.
+        systemd::ready(&status);
         let again = self.work == Work::BusyAndAgain;
         self.work = Work::Idle;
         if again {
@@ -140,6 +155,7 @@ impl Reloader {
             );
         }
         log.notice(&said);
+        self.told.farm.renew(fresh.options.naming.hosts());
         self.retired
             .push(core::mem::replace(&mut self.terms, terms));
         self.file = Arc::new(fresh.file);
@@ -219,19 +235,4 @@ fn summary(fresh: &Fresh) -> String {
         count(naming.roots.len(), "root"),
         count(naming.rules.0.len(), "rule"),
     )
-}
-
-/// Where a reload has got to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    Begins,
-    IsOver,
-}
-
-/// The service manager waits for the end of what it has asked for.
-fn announce(stage: Stage) {
-    match stage {
-        Stage::Begins => systemd::reloading(),
-        Stage::IsOver => systemd::ready(),
-    }
 }

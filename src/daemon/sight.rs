@@ -8,7 +8,7 @@ use crossbeam::channel::never;
 use super::ServeError;
 use super::sandbox::Report;
 use super::threads::{Crew, spawn};
-use crate::config::Plan as Naming;
+use crate::hosts::Directory;
 use crate::observe::admin::{self, Admin, Desk, Hub};
 use crate::observe::metrics::{self, Metrics};
 use crate::shard::Address;
@@ -17,7 +17,7 @@ use crate::shard::Address;
 pub fn start(
     admin: Admin,
     crew: &mut Crew,
-    naming: &Naming,
+    hosts: &Arc<Directory>,
     sandbox: &Report,
 ) -> Result<(), ServeError> {
     let addr = admin.addr();
@@ -33,7 +33,7 @@ pub fn start(
         health: Arc::clone(&crew.health),
         eyes: std::mem::take(&mut crew.eyes),
         ended: crew.ended.take().unwrap_or_else(never),
-        hosts: naming.hosts(),
+        hosts: Arc::clone(hosts),
         wake: Box::new(move || addresses.iter().for_each(Address::wake)),
         io: crew.started.io.clone(),
     });

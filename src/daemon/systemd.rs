@@ -37,11 +37,6 @@ impl Manager {
         }
     }
 
-    pub fn serves(&self, addresses: &str) {
-        let status = format!("serving on {addresses}");
-        say(&[NotifyState::Ready, NotifyState::Status(&status)]);
-    }
-
     pub fn stopping(&self, status: &str) {
         say(&[NotifyState::Stopping, NotifyState::Status(status)]);
     }
@@ -89,9 +84,9 @@ pub fn reloading() {
     }
 }
 
-/// A reload is over.
-pub fn ready() {
-    say(&[NotifyState::Ready]);
+/// The start, or a reload, is over.
+pub fn ready(status: &str) {
+    say(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// Twice a shard's heartbeat.

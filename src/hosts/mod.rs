@@ -1,12 +1,14 @@
 //! Who a client is beside its address: its hardware address and its hostname.
 //! It never runs on a shard's thread: it reads files and asks the kernel.
 
+mod directory;
 mod leases;
 mod neighbours;
 
 use core::net::IpAddr;
 use std::path::PathBuf;
 
+pub use directory::Directory;
 pub use leases::{Format, Lease, Leases, read as read_leases};
 pub use neighbours::Neighbours;
 

@@ -10,6 +10,7 @@ mod freeze;
 mod health;
 mod http;
 mod metrics;
+mod names;
 mod page;
 mod top;
 mod visitors;

@@ -23,7 +23,8 @@ backends! {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let now = u128::try_from(now.tv_sec).expect("positive") * 1_000_000;
         assert!(now.abs_diff(when) < 30_000_000, "{when}, {now}");
-        manager.await_line("READY=1");
+        let ready = manager.await_line("READY=1");
+        assert!(ready.contains("\nSTATUS=serving on 127.0.0.1:"), "{ready}");
 
         let mut client = Conversation::with(&server);
         client.rrq("file", "octet", &[]);
@@ -34,6 +35,30 @@ backends! {
         drop(client);
         server.stop();
     }
+}
+
+/// `systemctl status` shows that a reload came to nothing, and the first mistake.
+#[test]
+fn a_reload_with_a_mistake_is_told_in_the_status() {
+    let site = Root::new();
+    let config = site.write("ringboot.toml", b"version = 1\nroot = '.'\n");
+    let manager = Manager::new();
+    let server = Server::configured(&config, Setup::EPOLL)
+        .env("NOTIFY_SOCKET", &manager.address())
+        .start();
+    manager.await_line("READY=1");
+    let reload = |text: &[u8]| {
+        site.write("ringboot.toml", text);
+        server.signal(Signal::HUP);
+        manager.await_line("RELOADING=1");
+        manager.await_line("READY=1")
+    };
+    let told = reload(b"version = 1\nrot = '.'\n");
+    assert!(told.contains("by the former configuration: "), "{told}");
+    assert!(told.contains("ringboot.toml:2:1: "), "{told}");
+    let told = reload(b"version = 1\nroot = '.'\n");
+    assert!(!told.contains("former"), "{told}");
+    server.stop();
 }
 
 /// Nobody who did not ask is told anything, and a manager that is gone disturbs nobody.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::clock;
-use crate::hosts::Hosts;
+use crate::hosts::{Directory, Hosts};
 use crate::limits::{FARM_LOOKUPS, FARM_PAUSE, FARM_PAUSE_MAX, FARM_SHARE};
 use crate::observe::farm::Farm;
 use crate::observe::farm::view::{Detail, Look, Summary};
@@ -29,7 +29,7 @@ pub struct Sources {
     pub eyes: Vec<Eye>,
     /// Requests that have ended.
     pub ended: Receiver<Record>,
-    pub hosts: Hosts,
+    pub hosts: Arc<Directory>,
     /// Wakes every shard.
     pub wake: Box<dyn Fn() + Send + Sync>,
     /// The backends' names.
@@ -53,6 +53,8 @@ pub struct Hub {
 #[derive(Debug, Default)]
 struct Sight {
     farm: Farm,
+    /// Who was asked for the machines' names.
+    asked: Arc<Hosts>,
     /// Bytes that all shards had sent at the last look, and when that was.
     sent: u64,
     at: Nanos,
@@ -108,7 +110,7 @@ impl Hub {
         if !watched {
             return sight.farm.rest();
         }
-        self.identify(&mut sight.farm, now);
+        self.identify(&mut sight, now);
         self.take_pictures(&mut sight.farm, now);
         let summary = self.summary(&mut sight, now);
         let look = sight.farm.look(now, summary);
@@ -134,9 +136,15 @@ impl Hub {
         }
     }
 
-    fn identify(&self, farm: &mut Farm, now: Nanos) {
+    fn identify(&self, sight: &mut Sight, now: Nanos) {
+        let hosts = self.sources.hosts.current();
+        let farm = &mut sight.farm;
+        if !Arc::ptr_eq(&sight.asked, &hosts) {
+            farm.forget_names();
+            sight.asked = Arc::clone(&hosts);
+        }
         for ip in farm.nameless(FARM_LOOKUPS, now) {
-            let known = self.sources.hosts.look_up(ip, None);
+            let known = hosts.look_up(ip, None);
             let mac = known.mac.map(|mac| mac.to_string()).unwrap_or_default();
             farm.name(ip, &mac, known.hostname.as_deref().unwrap_or_default(), now);
         }

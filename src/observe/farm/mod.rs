@@ -78,8 +78,18 @@ impl Farm {
                 .looked_up
                 .is_none_or(|at| now - at >= FARM_LOOKUP_FRESH && machine.heard_at > at)
         };
-        let nameless = self.machines.values().filter(old);
-        nameless.map(|machine| machine.ip).take(most).collect()
+        let mut nameless: Vec<&Machine> = self.machines.values().filter(old).collect();
+        // Who is in trouble is looked for first.
+        nameless.sort_unstable_by_key(|machine| machine.verdict.state);
+        nameless.truncate(most);
+        nameless.iter().map(|machine| machine.ip).collect()
+    }
+
+    /// Others know the machines' names now: each is to be looked up again.
+    pub fn forget_names(&mut self) {
+        for machine in self.machines.values_mut() {
+            machine.looked_up = None;
+        }
     }
 
     /// What a look-up of a machine's names gave.
