@@ -75,11 +75,32 @@ pub struct Group<I> {
     /// The first one is the master.
     pub members: VecDeque<Ticket>,
     pub since: Nanos,
+    /// Blocks that were sent, repetitions in a row not counted, and the newest of them.
+    pub sent: u64,
+    pub newest: u64,
 }
 
 impl<I> Group<I> {
     pub fn is_master(&self, ticket: Ticket) -> bool {
         self.members.front() == Some(&ticket)
+    }
+
+    /// A block was sent to all.
+    pub const fn note_sent(&mut self, block: u64) {
+        if block != self.newest {
+            self.newest = block;
+            self.sent += 1;
+        }
+    }
+
+    /// Bytes that a member has: what it acknowledged as the master, else what was sent since it
+    /// joined, which is what it has unless packets were lost on their way to it.
+    pub fn bytes_of(&self, ticket: Ticket, member: &Membership) -> u64 {
+        let acked = self.transfer.acked_bytes();
+        acked.filter(|_| self.is_master(ticket)).unwrap_or_else(|| {
+            let heard = self.sent - member.joined_at;
+            member.size.min(heard * u64::from(member.blksize))
+        })
     }
 
     pub fn has_room(&self) -> bool {

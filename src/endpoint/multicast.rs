@@ -37,11 +37,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             Ok(id) => id,
             Err(opened) => return Some(opened),
         };
+        let joined_at = self.groups.get(id).map_or(0, |group| group.sent);
         if let Some(tenant) = self.slots.get_mut(ticket) {
             tenant.phase = Phase::Listening(Membership {
                 group: id,
                 blksize,
                 size,
+                joined_at,
                 told: 0,
                 missed: 0,
                 deadline: Nanos::NEVER,
@@ -106,6 +108,8 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             ),
             members: VecDeque::new(),
             since: now,
+            sent: 0,
+            newest: 0,
         };
         self.groups.put(id, group);
         Ok(id)
@@ -217,6 +221,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return self.abort_group(now, id, FILE_CHANGED, effects);
         }
         effects.send_blocks(&group.route, &group.image, train);
+        group.note_sent(blocks.first);
         self.rearm(ticket);
     }
 

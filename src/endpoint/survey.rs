@@ -95,72 +95,83 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             if let (Some(ticket), Some(tenant)) = (self.slots.ticket(slot), self.slots.tenant(slot))
                 && !tenant.is_dallying()
             {
-                see(glimpse(ticket, tenant));
+                see(self.glimpse(ticket, tenant));
             }
         }
         (end < self.slots.used()).then_some(end)
     }
-}
 
-fn glimpse<I>(ticket: Ticket, tenant: &Tenant<I>) -> Glimpse {
-    // A request was well-formed when it was taken in: opcode, name, zero.
-    let name = tenant.request.get(2..).unwrap_or_default();
-    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-    let mut glimpse = Glimpse {
-        ticket,
-        peer: tenant.route.peer,
-        since: tenant.since,
-        write: tenant.request.get(1) == Some(&2),
-        doing: Doing::Opening,
-        progress_at: tenant.since,
-        bytes: 0,
-        size: 0,
-        blksize: 0,
-        windowsize: 0,
-        resends: 0,
-        round_trip: Nanos::ZERO,
-        name: NameEnd::new(name),
-    };
-    match &tenant.phase {
-        Phase::Opening => {}
-        Phase::Waiting { .. } => glimpse.doing = Doing::Queued,
-        Phase::Listening(member) => {
-            glimpse.doing = Doing::Listening;
-            glimpse.size = member.size;
-            (glimpse.blksize, glimpse.windowsize) = (member.blksize, 1);
+    fn glimpse(&self, ticket: Ticket, tenant: &Tenant<I>) -> Glimpse {
+        // A request was well-formed when it was taken in: opcode, name, zero.
+        let name = tenant.request.get(2..).unwrap_or_default();
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let mut glimpse = Glimpse {
+            ticket,
+            peer: tenant.route.peer,
+            since: tenant.since,
+            write: tenant.request.get(1) == Some(&2),
+            doing: Doing::Opening,
+            progress_at: tenant.since,
+            bytes: 0,
+            size: 0,
+            blksize: 0,
+            windowsize: 0,
+            resends: 0,
+            round_trip: Nanos::ZERO,
+            name: NameEnd::new(name),
+        };
+        match &tenant.phase {
+            Phase::Opening => {}
+            Phase::Waiting { .. } => glimpse.doing = Doing::Queued,
+            Phase::Listening(member) => {
+                glimpse.doing = Doing::Listening;
+                glimpse.size = member.size;
+                (glimpse.blksize, glimpse.windowsize) = (member.blksize, 1);
+                if let Some(group) = self.groups.get(member.group) {
+                    glimpse.bytes = group.bytes_of(ticket, member);
+                    glimpse.progress_at = glimpse.progress_at.max(group.transfer.progress_at());
+                    if group.is_master(ticket) && group.transfer.acked_bytes().is_some() {
+                        glimpse.doing = if group.transfer.is_parked() {
+                            Doing::Loading
+                        } else {
+                            Doing::Sending
+                        };
+                    }
+                }
+            }
+            Phase::Reading { transfer, .. } => {
+                glimpse.doing = if transfer.is_parked() {
+                    Doing::Loading
+                } else if transfer.proven() {
+                    Doing::Sending
+                } else {
+                    Doing::Greeting
+                };
+                glimpse.progress_at = transfer.progress_at();
+                (glimpse.bytes, glimpse.size) = (transfer.acked_bytes(), transfer.size());
+                let terms = transfer.terms();
+                (glimpse.blksize, glimpse.windowsize) = (terms.blksize, terms.windowsize);
+                glimpse.resends = transfer.resends();
+                glimpse.round_trip = transfer.round_trip();
+            }
+            Phase::Writing { transfer, .. } => {
+                glimpse.doing = if transfer.waits_for_us() {
+                    Doing::Storing
+                } else if transfer.proven() {
+                    Doing::Receiving
+                } else {
+                    Doing::Greeting
+                };
+                glimpse.progress_at = transfer.progress_at();
+                (glimpse.bytes, glimpse.size) = (transfer.received_bytes(), transfer.announced());
+                let terms = transfer.terms();
+                (glimpse.blksize, glimpse.windowsize) = (terms.blksize, terms.windowsize);
+                glimpse.resends = transfer.repeats();
+                glimpse.round_trip = transfer.round_trip();
+            }
         }
-        Phase::Reading { transfer, .. } => {
-            glimpse.doing = if transfer.is_parked() {
-                Doing::Loading
-            } else if transfer.proven() {
-                Doing::Sending
-            } else {
-                Doing::Greeting
-            };
-            glimpse.progress_at = transfer.progress_at();
-            (glimpse.bytes, glimpse.size) = (transfer.acked_bytes(), transfer.size());
-            let terms = transfer.terms();
-            (glimpse.blksize, glimpse.windowsize) = (terms.blksize, terms.windowsize);
-            glimpse.resends = transfer.resends();
-            glimpse.round_trip = transfer.round_trip();
-        }
-        Phase::Writing { transfer, .. } => {
-            glimpse.doing = if transfer.waits_for_us() {
-                Doing::Storing
-            } else if transfer.proven() {
-                Doing::Receiving
-            } else {
-                Doing::Greeting
-            };
-            glimpse.progress_at = transfer.progress_at();
-            (glimpse.bytes, glimpse.size) = (transfer.received_bytes(), transfer.announced());
-            let terms = transfer.terms();
-            (glimpse.blksize, glimpse.windowsize) = (terms.blksize, terms.windowsize);
-            glimpse.resends = transfer.repeats();
-            glimpse.round_trip = transfer.round_trip();
-        }
+        glimpse
     }
-    glimpse
 }
 
 #[cfg(test)]

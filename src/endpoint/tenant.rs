@@ -62,6 +62,8 @@ pub struct Membership {
     pub group: u16,
     pub blksize: u16,
     pub size: u64,
+    /// Blocks that the group had been sent before.
+    pub joined_at: u64,
     /// How often it was told that it is a member.
     pub told: u8,
     /// Elections in which it did not answer.

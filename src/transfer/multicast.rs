@@ -247,6 +247,25 @@ impl GroupTransfer {
     pub const fn blksize(&self) -> u16 {
         self.blksize
     }
+
+    /// When the master was elected or last asked for another block.
+    #[must_use]
+    pub const fn progress_at(&self) -> Nanos {
+        self.progress_at
+    }
+
+    /// Whether the next block waits for the disk.
+    #[must_use]
+    pub const fn is_parked(&self) -> bool {
+        self.parked
+    }
+
+    /// Bytes that the master has said it has; `None` until it has said anything.
+    #[must_use]
+    pub fn acked_bytes(&self) -> Option<u64> {
+        let said = !self.gathering && !self.elected;
+        said.then(|| self.size.min(self.acked * u64::from(self.blksize)))
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::hash::RandomState;
 use std::vec::Vec;
 
 use super::super::{
-    Counters, Datagram, Effects, Endpoint, GroupRange, Local, OpenRequest, Opened, Outcome, Peer,
-    Policy, Report, Route, SocketId, Ticket, Train,
+    Counters, Datagram, Doing, Effects, Endpoint, GroupRange, Local, OpenRequest, Opened, Outcome,
+    Peer, Policy, Report, Route, SocketId, Ticket, Train,
 };
 use crate::transfer::Nanos;
 use crate::wire::packet::ack;
@@ -377,4 +377,37 @@ fn a_changed_file_ends_the_stream_for_all() {
     }
     assert_eq!(farm.outcomes(Outcome::Aborted), 5);
     assert_eq!((farm.endpoint.active(), farm.outside.images_back), (0, 1));
+}
+
+/// What an operator sees of each member is what it has, but for blocks under way.
+#[test]
+fn each_member_shows_how_far_it_is() {
+    let mut farm = Farm::new(3, 100 * BLKSIZE + 10, 0);
+    farm.ask(0);
+    farm.ask(1);
+    while farm.machines[0].has.len() < 50 {
+        farm.step();
+    }
+    farm.ask(2);
+    while farm.machines[2].has.len() < 30 {
+        farm.step();
+    }
+    let mut masters = 0;
+    let mut seen = 0;
+    farm.endpoint.survey(0, 16, &mut |glimpse| {
+        let nth = usize::from(glimpse.peer.port() - FIRST_PORT);
+        let has = farm.machines[nth].has.len() as u64 * BLKSIZE;
+        let (bytes, doing) = (glimpse.bytes, glimpse.doing);
+        assert!(
+            bytes.abs_diff(has) <= 2 * BLKSIZE,
+            "{nth}: {bytes}, has {has}"
+        );
+        assert!(
+            farm.now - glimpse.progress_at < HOP.times(10),
+            "{nth} gets on"
+        );
+        masters += usize::from(doing == Doing::Sending);
+        seen += 1;
+    });
+    assert_eq!((seen, masters), (3, 1));
 }
