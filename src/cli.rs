@@ -55,6 +55,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve a directory, read-only unless --upload allows more
+    #[command(
+        override_usage = "ringboot serve [OPTIONS] DIR\n       ringboot serve [OPTIONS] --config FILE"
+    )]
     Serve(ServeArgs),
     /// Fetch a file from a TFTP server
     Get(GetArgs),
@@ -63,8 +66,14 @@ pub enum Command {
     /// Ask whether a TFTP server is alive: one line for Nagios, exit 0 alive, 2 dead
     Probe(ProbeArgs),
     /// Find what would go wrong: configuration, rules, roots, ports, kernel
+    #[command(
+        override_usage = "ringboot check [OPTIONS] DIR\n       ringboot check [OPTIONS] --config FILE"
+    )]
     Check(CheckArgs),
     /// Print the settings in force as a configuration file, and where each comes from
+    #[command(
+        override_usage = "ringboot config [OPTIONS] DIR\n       ringboot config [OPTIONS] --config FILE"
+    )]
     Config(ConfigArgs),
     /// Tell which file a request means and why: the rules it meets, the answer it gets
     Explain(ExplainArgs),

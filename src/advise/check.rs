@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
+use super::rights::check_rights;
 use super::{BAD, GOOD, USAGE, say};
 use crate::cli::ServeArgs;
 use crate::config::{Config, Plan, RootPlan};
@@ -48,28 +50,30 @@ pub fn check(args: &ServeArgs) -> ExitCode {
     check_access(&options, &mut findings);
     check_ports(&options, &mut findings);
     check_kernel(&mut findings);
+    // The last, because it gives root's rights up.
+    check_rights(&options, &mut findings);
     findings.finish(file.map(|config| config.path.as_path()))
 }
 
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     lines: Vec<String>,
     problems: usize,
     warnings: usize,
 }
 
 impl Findings {
-    fn problem(&mut self, text: impl Into<String>) {
+    pub(super) fn problem(&mut self, text: impl Into<String>) {
         self.problems += 1;
         self.lines.push(format!("problem: {}", text.into()));
     }
 
-    fn warning(&mut self, text: impl Into<String>) {
+    pub(super) fn warning(&mut self, text: impl Into<String>) {
         self.warnings += 1;
         self.lines.push(format!("warning: {}", text.into()));
     }
 
-    fn good(&mut self, text: impl Into<String>) {
+    pub(super) fn good(&mut self, text: impl Into<String>) {
         self.lines.push(format!("ok: {}", text.into()));
     }
 
@@ -167,7 +171,10 @@ fn check_uploads(naming: &Plan, file: Option<&Config>, findings: &mut Findings) 
     for taker in &takers {
         let path = taker.path.display();
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
-        if let Err(errno) = access(&taker.path, wanted) {
+        // What is the user's own fault is found by `check_rights`; here: a read-only file system.
+        if let Err(errno) = access(&taker.path, wanted)
+            && errno != Errno::ACCESS
+        {
             findings.problem(format!(
                 "nothing can be uploaded to {path}: {errno}; let the server's user write there"
             ));

@@ -4,6 +4,7 @@
 mod check;
 mod config;
 mod explain;
+mod rights;
 
 pub use check::check;
 pub use config::config;

@@ -296,6 +296,49 @@ fn check_finds_what_is_wrong_with_uploads() {
     }
 }
 
+/// What the server's user may not do is found, although root asks.
+#[test]
+fn check_asks_as_the_servers_user() {
+    use std::os::unix::fs::PermissionsExt;
+
+    if !crate::support::netns::privileged() {
+        return;
+    }
+    let site = Site::new("user = 'nobody'\n[upload]\ndir = 'up'\n");
+    let mode = |name: &str, mode| {
+        let rights = fs::Permissions::from_mode(mode);
+        fs::set_permissions(site.path(name), rights).expect("changed");
+    };
+    let check = || site.run(&["check", "--listen", "127.0.0.1:0"]);
+    mode("", 0o755);
+    let (code, said) = check();
+    assert!(
+        said.contains("problem: the user \"nobody\" may not write to"),
+        "{said}"
+    );
+    assert_eq!(code, Some(1), "{said}");
+    mode("up", 0o777);
+    let (code, said) = check();
+    assert!(
+        said.contains("ok: the user \"nobody\" may read and write"),
+        "{said}"
+    );
+    assert_eq!(code, Some(0), "{said}");
+    mode("root", 0o700);
+    let (code, said) = check();
+    assert!(
+        said.contains("problem: the user \"nobody\" may not read"),
+        "{said}"
+    );
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = site.run(&["check", "--user", "nobody-of-this-name"]);
+    assert!(
+        said.contains("there is no user \"nobody-of-this-name\""),
+        "{said}"
+    );
+    assert_eq!(code, Some(1), "{said}");
+}
+
 /// Flags about uploads that go nowhere are a mistake.
 #[test]
 fn flags_without_a_directory_are_refused() {

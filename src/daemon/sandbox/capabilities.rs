@@ -80,16 +80,42 @@ pub(super) fn drop_all(grants: &Grants) -> rustix::io::Result<Kept> {
     })
 }
 
+/// Gives all capabilities up and says what `who`, whom this process is, cannot use of `grants`.
+pub(super) fn out_of_reach(who: &str, grants: &Grants) -> Vec<String> {
+    // Where the kernel refuses, what is kept hides what is out of reach, as it will for the server.
+    let _ = set_capabilities(
+        None,
+        CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        },
+    );
+    let paths = |paths: &[std::path::PathBuf], access, to: &str| {
+        let beyond = paths.iter().filter(|path| closed(path, access));
+        let lines =
+            beyond.map(|path| format!("the user \"{who}\" may not {to} {}", path.display()));
+        lines.collect::<Vec<_>>()
+    };
+    let mut lines = paths(&grants.roots, Access::EXEC_OK, "read");
+    lines.extend(paths(&grants.uploads, ENTER | Access::WRITE_OK, "write to"));
+    lines.extend(paths(&grants.files, Access::READ_OK, "read"));
+    lines
+}
+
+/// What a directory needs to be listed and entered.
+const ENTER: Access = Access::READ_OK.union(Access::EXEC_OK);
+
+fn closed(path: &std::path::Path, access: Access) -> bool {
+    accessat(CWD, path, access, AtFlags::EACCESS) == Err(rustix::io::Errno::ACCESS)
+}
+
 /// Files of other users are root's by these two capabilities alone.
 fn needed(grants: &Grants) -> (CapabilitySet, Kept) {
-    let closed = |path: &std::path::Path, access| {
-        accessat(CWD, path, access, AtFlags::EACCESS) == Err(rustix::io::Errno::ACCESS)
-    };
-    let enter = Access::READ_OK | Access::EXEC_OK;
     let unwritable = grants
         .uploads
         .iter()
-        .find(|dir| closed(dir, enter | Access::WRITE_OK));
+        .find(|dir| closed(dir, ENTER | Access::WRITE_OK));
     if let Some(dir) = unwritable {
         return kept(CapabilitySet::DAC_OVERRIDE, "dac_override", dir, "write to");
     }

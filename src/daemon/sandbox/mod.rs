@@ -58,6 +58,19 @@ impl fmt::Display for Lacking {
 
 impl core::error::Error for Lacking {}
 
+/// What a server that becomes `user` could not read or write of `grants`: a line for each. The process
+/// that asks becomes that user, too, and keeps no capability. To be called while there is one thread.
+#[must_use]
+pub fn rehearse(user: Option<&User>, grants: &Grants) -> Vec<String> {
+    if let Some(user) = user
+        && (user.become_it().is_err() || !user.is_current())
+    {
+        return vec![format!("cannot become user {}", user.name())];
+    }
+    let who = user.map_or_else(report::current_user, User::name);
+    capabilities::out_of_reach(&who, grants)
+}
+
 /// A process that has given up what it does not need.
 #[derive(Debug)]
 pub struct Sandbox {
