@@ -197,6 +197,17 @@ fn the_page_can_be_used_without_eyes_and_on_paper() {
         assert_eq!(faint, json!([]), "dark: {dark}");
     }
     browser.dark(false);
+    // Paper is narrower than a window, and nothing on it can be opened: every column is there.
+    let media = |media: &str| {
+        browser.call("Emulation.setEmulatedMedia", &json!({ "media": media }));
+    };
+    browser.size(700, 900);
+    let shown =
+        "[...document.querySelectorAll('#heads th')].filter((it) => it.checkVisibility()).length";
+    assert_eq!(browser.ask(shown), json!(3), "on a small screen");
+    media("print");
+    assert_eq!(browser.ask(shown), json!(8), "on paper");
+    media("");
     let pdf = browser.call("Page.printToPDF", &json!({}));
     assert!(pdf["data"].as_str().expect("a document").len() > 10_000);
 }

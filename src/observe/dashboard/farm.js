@@ -115,6 +115,7 @@ function heads() {
     };
     head.append(button);
     head.dataset.key = key;
+    head.dataset.label = label;
     $("heads").append(head);
   }
   marks();
@@ -182,7 +183,10 @@ function fill(at, m, time) {
   const moved = m.size ? bytes(m.bytes) + " of " + bytes(m.size) : m.bytes ? bytes(m.bytes) : "";
   put(at.why, reason(m, time) || [STAGE[m.stage], moved].filter(Boolean).join(", "));
   const busy = m.rank !== 6 && m.rank !== 1 && m.rank !== 2;
-  put(at.pct, m.file ? Math.floor(part(m) * 100) + " %" : "");
+  // What failed before its first byte has no way to show.
+  const begun = m.bytes > 0 || busy;
+  put(at.pct, m.file && begun ? Math.floor(part(m) * 100) + " %" : "–");
+  at.bar.parentNode.hidden = !begun;
   at.bar.style.transform = "scaleX(" + part(m).toFixed(3) + ")";
   put(at.rate, busy && m.rate ? bytes(m.rate) + "/s" : "–");
   put(at.resends, count(m.resends));

@@ -163,6 +163,9 @@ impl Machine {
             self.boots += 1;
             self.failed = None;
             self.done_at = None;
+        } else if self.boot.files.is_empty() {
+            // Who begins to watch finds transfers that are older than the watch.
+            self.boot.began = self.boot.began.min(at);
         }
     }
 

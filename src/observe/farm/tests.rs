@@ -178,6 +178,16 @@ fn a_machine_that_stalls_is_stuck_and_says_why() {
 }
 
 #[test]
+fn a_boot_began_with_its_first_transfer_although_nobody_watched() {
+    let mut farm = Farm::default();
+    let seen = seen("10.0.0.1", 7, "vmlinuz", Doing::Sending, at(20), 9);
+    farm.glimpse(0, &seen, at(20));
+    let id = farm.told(at(20)).rows[0].id;
+    let boot = farm.detail(id, at(20)).expect("a machine").boot;
+    assert_eq!(boot, START.0 / 1_000_000);
+}
+
+#[test]
 fn a_change_of_state_is_told_although_nothing_happened() {
     let mut farm = Farm::default();
     farm.glimpse(
