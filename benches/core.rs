@@ -57,6 +57,22 @@ fn endpoint(criterion: &mut Criterion) {
     }
 }
 
+/// What a look at the farm costs a shard: two or three of them a second, while somebody watches.
+fn survey(criterion: &mut Criterion) {
+    criterion.bench_function("endpoint/survey of 2,000", |bench| {
+        let farm = Farm::new(2_000, 1);
+        let mut rows = Vec::with_capacity(2_000);
+        bench.iter(|| {
+            rows.clear();
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = farm.endpoint.survey(from, 128, &mut |seen| rows.push(seen));
+            }
+            rows.len()
+        });
+    });
+}
+
 /// A stranger's ACK is looked up, not found, and by then not answered any more.
 fn table(criterion: &mut Criterion) {
     for clients in [200_u32, 100_000] {
@@ -92,5 +108,5 @@ fn wheel(criterion: &mut Criterion) {
     );
 }
 
-criterion_group!(core, wire, transfer, endpoint, table, wheel);
+criterion_group!(core, wire, transfer, endpoint, survey, table, wheel);
 criterion_main!(core);

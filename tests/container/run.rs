@@ -151,6 +151,10 @@ fn it_runs_without_rights_and_on_a_read_only_root() {
     ] {
         assert!(status.contains(line), "{line} in\n{status}");
     }
+    let sandbox = container.line("sandbox: ");
+    for part in ["user=65532", "capabilities=none", "seccomp=on"] {
+        assert!(sandbox.contains(part), "{sandbox}");
+    }
     let mounts = container.proc("mountinfo");
     let root = mounts
         .lines()

@@ -36,26 +36,23 @@ pub fn turned_away(stranger: Stranger) -> Response<Body> {
             "Ask for this server by its address or as localhost.\n",
         ),
         Stranger::Unknown => {
-            let mut answer = with(
-                StatusCode::UNAUTHORIZED,
-                TEXT,
-                "The admin token is needed: as a bearer token, or as the password.\n",
-            );
-            let dialog = HeaderValue::from_static("Basic realm=\"ringboot\", charset=\"UTF-8\"");
-            answer.headers_mut().insert(WWW_AUTHENTICATE, dialog);
-            answer
+            let says = "The admin token is needed: as a bearer token, or as the password.\n";
+            let dialog = "Basic realm=\"ringboot\", charset=\"UTF-8\"";
+            let answer = with(StatusCode::UNAUTHORIZED, TEXT, says);
+            adding(answer, WWW_AUTHENTICATE, dialog)
         }
     }
 }
 
 pub fn only_get() -> Response<Body> {
-    let mut answer = with(
-        StatusCode::METHOD_NOT_ALLOWED,
-        TEXT,
-        "Only GET is answered.\n",
-    );
-    let methods = HeaderValue::from_static("GET, HEAD");
-    answer.headers_mut().insert(ALLOW, methods);
+    let says = "Only GET is answered.\n";
+    let answer = with(StatusCode::METHOD_NOT_ALLOWED, TEXT, says);
+    adding(answer, ALLOW, "GET, HEAD")
+}
+
+fn adding(mut answer: Response<Body>, name: HeaderName, value: &'static str) -> Response<Body> {
+    let value = HeaderValue::from_static(value);
+    answer.headers_mut().insert(name, value);
     answer
 }
 
@@ -69,9 +66,7 @@ fn finish(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> 
         (REFERRER_POLICY, "no-referrer"),
         (CONTENT_SECURITY_POLICY, POLICY),
     ];
-    for (name, value) in fixed {
-        let value = HeaderValue::from_static(value);
-        response.headers_mut().insert(name, value);
-    }
-    response
+    fixed.into_iter().fold(response, |answer, (name, value)| {
+        adding(answer, name, value)
+    })
 }

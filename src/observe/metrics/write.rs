@@ -4,7 +4,8 @@
 use core::fmt;
 
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, NoLabelSet,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, MetricEncoder,
+    NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 
@@ -26,15 +27,9 @@ impl Page<'_> {
         help: &str,
         rows: &[(L, V)],
     ) -> fmt::Result {
-        let mut family = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in rows {
-            family
-                .encode_family(labels)?
-                .encode_counter::<NoLabelSet, _, f64>(value, None)?;
-        }
-        Ok(())
+        self.family(name, help, MetricType::Counter, rows, |mut row, value| {
+            row.encode_counter::<NoLabelSet, _, f64>(value, None)
+        })
     }
 
     pub fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
@@ -49,13 +44,9 @@ impl Page<'_> {
         help: &str,
         rows: &[(L, V)],
     ) -> fmt::Result {
-        let mut family = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in rows {
-            family.encode_family(labels)?.encode_gauge(value)?;
-        }
-        Ok(())
+        self.family(name, help, MetricType::Gauge, rows, |mut row, value| {
+            row.encode_gauge(value)
+        })
     }
 
     pub fn histogram(&mut self, name: &str, help: &str, sums: &Sums) -> fmt::Result {
@@ -70,13 +61,23 @@ impl Page<'_> {
         help: &str,
         rows: &[(L, Sums)],
     ) -> fmt::Result {
-        let mut family = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (labels, sums) in rows {
-            family
-                .encode_family(labels)?
-                .encode_histogram::<NoLabelSet>(sums.seconds, sums.count, &sums.classes, None)?;
+        self.family(name, help, MetricType::Histogram, rows, |mut row, sums| {
+            row.encode_histogram::<NoLabelSet>(sums.seconds, sums.count, &sums.classes, None)
+        })
+    }
+
+    /// A row for each set of labels.
+    fn family<L: EncodeLabelSet, V>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        rows: &[(L, V)],
+        encode: impl Fn(MetricEncoder<'_>, &V) -> fmt::Result,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in rows {
+            encode(family.encode_family(labels)?, value)?;
         }
         Ok(())
     }
