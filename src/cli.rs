@@ -247,11 +247,11 @@ pub struct ServeArgs {
 #[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
 struct RootArg {
-    /// Directory to serve
+    /// The same as DIR without a flag
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
-    /// The same as --root DIR
+    /// Directory to serve
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
 }
