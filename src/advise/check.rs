@@ -45,7 +45,7 @@ pub fn check(args: &ServeArgs) -> ExitCode {
     let file = settings.config.is_file().then_some(&settings.config);
     check_rules(&options.naming, file, &mut findings);
     check_clients(&options.naming, &mut findings);
-    check_roots(&options.naming, &mut findings);
+    check_roots(&options.naming, file, &mut findings);
     check_uploads(&options.naming, file, &mut findings);
     check_access(&options, &mut findings);
     check_ports(&options, &mut findings);
@@ -132,13 +132,19 @@ fn check_clients(naming: &Plan, findings: &mut Findings) {
     }
 }
 
-fn check_roots(naming: &Plan, findings: &mut Findings) {
+fn check_roots(naming: &Plan, file: Option<&Config>, findings: &mut Findings) {
     for plan in &naming.roots {
         let name = &plan.policy.name;
         let root = match Root::open(&plan.path) {
             Ok(root) => root,
             Err(error) => {
-                findings.problem(error.to_string());
+                let place = file.map_or_else(String::new, |file| file.place_of_root(name));
+                let error = if place.is_empty() {
+                    error
+                } else {
+                    error.of("this line")
+                };
+                findings.problem(format!("{place}{error}"));
                 continue;
             }
         };

@@ -79,7 +79,7 @@ pub struct File {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct UploadTable {
     /// Relative to the file's own directory.
-    pub dir: Option<PathBuf>,
+    pub dir: Option<Spanned<PathBuf>>,
     pub policy: Option<UploadPolicy>,
     pub allow: Many<glob::Pattern>,
     pub max_file: Option<Parsed<Size>>,
@@ -241,7 +241,9 @@ impl File {
             .filter_map(|root| root.path.as_mut());
         let templates = self.templates.values_mut();
         let templates = templates.filter_map(|template| template.file.as_mut());
+        let upload = self.upload.dir.iter_mut();
         let spanned = self.root.iter_mut().chain(roots).chain(templates);
+        let spanned = spanned.chain(upload);
         spanned.for_each(|path| rebase(path.get_mut()));
         let leases = self
             .clients
@@ -249,7 +251,6 @@ impl File {
             .iter_mut()
             .map(|leases| &mut leases.file);
         let named = self.map_file.iter_mut().chain(&mut self.admin_token_file);
-        let upload = self.upload.dir.iter_mut();
-        named.chain(leases).chain(upload).for_each(rebase);
+        named.chain(leases).for_each(rebase);
     }
 }

@@ -51,7 +51,7 @@ impl From<&ServeArgs> for File {
 impl From<&UploadArgs> for UploadTable {
     fn from(args: &UploadArgs) -> Self {
         Self {
-            dir: args.dir.clone(),
+            dir: args.dir.clone().map(|dir| Spanned::new(0..0, dir)),
             policy: args.policy,
             allow: Many(args.allow.clone()),
             max_file: args.max_file.map(Parsed),

@@ -8,6 +8,7 @@ mod fixed;
 mod flags;
 mod lay;
 mod mistake;
+mod plan;
 mod read;
 mod server;
 mod settings;
@@ -19,14 +20,20 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use build::{Plan, RootPlan};
 pub use file::{File, UploadTable};
 pub use mistake::Mistake;
+pub use plan::{Plan, RootPlan};
 pub use server::Server;
 pub use settings::Settings;
 pub use value::Parsed;
 
 use crate::limits::CONFIG_MAX;
+
+/// The name of the root in which read requests begin.
+const DEFAULT: &str = "default";
+
+/// The name of the root in which write requests begin, where there is a directory for uploads.
+const UPLOAD: &str = "upload";
 
 /// A file that was read and understood.
 #[derive(Debug)]
@@ -134,6 +141,27 @@ impl Config {
         let rule = self.file.rule.get(place);
         rule.map_or_else(String::new, |rule| {
             let Mistake { line, column, .. } = self.mistake(rule.span().start, "");
+            format!("{}:{line}:{column}: ", self.path.display())
+        })
+    }
+
+    /// The same of a root's directory; nothing where a flag or the environment names it.
+    #[must_use]
+    pub fn place_of_root(&self, name: &str) -> String {
+        let table = self
+            .file
+            .roots
+            .iter()
+            .find(|(key, _)| *key.get_ref() == name);
+        let path = match name {
+            DEFAULT if self.file.root.is_some() => self.file.root.as_ref(),
+            UPLOAD if self.file.upload.dir.is_some() => self.file.upload.dir.as_ref(),
+            _ => table.and_then(|(_, table)| table.path.as_ref()),
+        };
+        // What no file says has an empty span.
+        let path = path.filter(|path| !path.span().is_empty());
+        path.map_or_else(String::new, |path| {
+            let Mistake { line, column, .. } = self.mistake(path.span().start, "");
             format!("{}:{line}:{column}: ", self.path.display())
         })
     }
