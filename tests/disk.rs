@@ -17,6 +17,47 @@ const DELAY: Duration = Duration::from_millis(1000);
 /// Transfers of the file in memory while six others wait for the disk, several seconds each.
 const HOT_MIN: u32 = 16;
 
+/// What begins with far goes to the disk.
+const UPLOADS_TO_A_DISK: &str = "
+version = 1
+root = 'other'
+[upload]
+dir = 'up'
+[[rule]]
+operation = 'write'
+match = '^far'
+rewrite = 'disk/far'
+";
+
+/// Each kind of name that is not understood before a disk has answered; and one that is.
+const DECIDED_BY_A_DISK: &str = "
+version = 1
+root = '.'
+map-file = 'map'
+[roots.own]
+path = 'disk'
+unique-root = 'ip'
+[roots.cased]
+path = 'disk'
+ignore-case = true
+[[rule]]
+match = '^own/'
+rewrite = ''
+root = 'own'
+stop = true
+[[rule]]
+match = '^cased/'
+rewrite = ''
+root = 'cased'
+stop = true
+[[rule]]
+match = '^tried/(.*)'
+try = ['disk/none', 'disk/{{1}}']
+[[rule]]
+match = '^first$'
+try = ['none', 'hot']
+";
+
 const SLOW_LEN: usize = 700_001;
 const OPTIONS: [(&str, &str); 1] = [("blksize", "1024")];
 
@@ -85,6 +126,87 @@ backends! {
         for (client, file) in waiting.iter_mut().zip(&files) {
             client.expect_data(1, file);
             client.ack(1);
+        }
+        drop(server);
+        drop(disk);
+    }
+
+    /// Rules, roots and map files that have to ask a disk what a name means: whom they do not lead there
+    /// does not wait for it, though he meets the same rules.
+    fn names_that_a_hanging_disk_decides_hold_up_only_those_who_ask_for_them(setup) {
+        if !privileged() {
+            return;
+        }
+        let hot = pattern(30_000, 1);
+        let root = Root::with("hot", &hot);
+        let file = pattern(400, 2);
+        let disk = SlowFs::forgetful(&root.path().join("disk"), vec![file.clone(); 5]);
+        root.write("map", b"rE ^map/(.*)$ disk/\\1\n");
+        let config = root.write("ringboot.toml", DECIDED_BY_A_DISK.as_bytes());
+        let server = Server::configured(&config, setup).shards(1).start();
+        disk.hang(Hang::Names);
+
+        let kinds = ["own", "cased", "tried", "map"];
+        let names = kinds.iter().flat_map(|kind| (0..5).map(move |file| format!("{kind}/{file}")));
+        let mut waiting: Vec<_> = names
+            .map(|name| {
+                let mut client = Conversation::with(&server);
+                client.rrq(&name, "octet", &[]);
+                (name, client)
+            })
+            .collect();
+        for number in 0..30 {
+            let fetched = Fetch::new(&server, "first", &OPTIONS).complete();
+            assert!(fetched.data == hot);
+            let mut other = Conversation::with(&server);
+            other.rrq(&format!("missing-{number}"), "octet", &[]);
+            other.expect_error(1);
+        }
+        for (name, client) in &mut waiting {
+            assert!(client.next_within(Duration::ZERO).is_none(), "{name} did not ask the disk");
+        }
+        disk.hang(Hang::Nothing);
+        for (_, client) in &mut waiting {
+            client.expect_data(1, &file);
+            client.ack(1);
+        }
+        drop(server);
+        drop(disk);
+    }
+
+    /// An upload that a rule leads to a file server that does not answer waits there, and no other does.
+    fn uploads_to_a_directory_that_hangs_hold_up_no_others(setup) {
+        // Where io_uring is refused, a few threads that block are all that there is.
+        if !privileged() || setup.io == support::Io::Epoll {
+            return;
+        }
+        let root = Root::new();
+        for name in ["up", "other"] {
+            std::fs::create_dir(root.path().join(name)).expect("a directory");
+        }
+        let disk = SlowFs::forgetful(&root.path().join("up/disk"), Vec::new());
+        let config = root.write("ringboot.toml", UPLOADS_TO_A_DISK.as_bytes());
+        let server = Server::configured(&config, setup).shards(1).start();
+        disk.hang(Hang::Names);
+        let ask = |name: &str| {
+            let mut client = Conversation::with(&server);
+            client.request(&support::packet::request(2, name.as_bytes(), "octet", &[]));
+            client
+        };
+        let mut waiting: Vec<_> = (0..12).map(|number| ask(&format!("far-{number}"))).collect();
+        for number in 0..12 {
+            let mut other = ask(&format!("near-{number}"));
+            assert_eq!(other.expect(), support::Packet::Ack(0));
+            other.send(b"\0\x03\0\x01near");
+            assert_eq!(other.expect(), support::Packet::Ack(1));
+        }
+        for client in &mut waiting {
+            assert!(client.next_within(Duration::ZERO).is_none(), "it did not ask the disk");
+        }
+        disk.hang(Hang::Nothing);
+        for client in &mut waiting {
+            // The test's disk makes no files.
+            client.expect_error(0);
         }
         drop(server);
         drop(disk);

@@ -86,11 +86,11 @@ pub struct InTftpdArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub map_steps: Option<u32>,
 
-    /// Accepted, without effect: each transfer has its line anyway
+    /// Log more: once, a line for each transfer; twice, each refusal, too. Without it only what is wrong
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// The same as so many -v
+    /// As so many -v
     #[arg(long, value_name = "N")]
     pub verbosity: Option<u8>,
 

@@ -28,7 +28,6 @@ impl File {
             "multicast-port": multicast_port;
             "multicast-hops": multicast_hops;
             "multicast-wait": multicast_wait;
-            "upload": upload;
             "frame-memory": frame_memory;
             "log": log;
             "user": user;

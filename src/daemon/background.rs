@@ -31,20 +31,29 @@ pub fn detach() -> io::Result<()> {
 /// # Errors
 /// When there is no `/dev/null`.
 pub fn quieten() -> io::Result<()> {
+    leave_streams()?;
+    let log = UnixDatagram::unbound().and_then(|log| {
+        log.connect("/dev/log")?;
+        Ok(log)
+    });
+    if let Ok(log) = log {
+        rustix::stdio::dup2_stderr(log)?;
+    }
+    Ok(())
+}
+
+/// Lets go of the standard streams.
+///
+/// # Errors
+/// When there is no `/dev/null`.
+pub fn leave_streams() -> io::Result<()> {
     let nowhere = fs::OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/null")?;
     rustix::stdio::dup2_stdin(&nowhere)?;
     rustix::stdio::dup2_stdout(&nowhere)?;
-    let log = UnixDatagram::unbound().and_then(|log| {
-        log.connect("/dev/log")?;
-        Ok(log)
-    });
-    match log {
-        Ok(log) => rustix::stdio::dup2_stderr(log)?,
-        Err(_) => rustix::stdio::dup2_stderr(nowhere)?,
-    }
+    rustix::stdio::dup2_stderr(&nowhere)?;
     Ok(())
 }
 

@@ -76,8 +76,8 @@ pub fn run(args: &InTftpdArgs) -> ExitCode {
         );
         return ExitCode::SUCCESS;
     }
-    let result = prepare(args).and_then(|(options, start)| {
-        log::init(log::Format::Auto, Level::INFO);
+    let result = prepare(args).and_then(|(options, start, format)| {
+        log::init(format, level(args));
         serve_from(&options, start).map_err(|error| match error {
             ServeError::Root(error) => Refused::Input(error.to_string()),
             error => Refused::System(error.to_string()),
@@ -92,7 +92,16 @@ pub fn run(args: &InTftpdArgs) -> ExitCode {
     }
 }
 
-fn prepare(args: &InTftpdArgs) -> Result<(Options, Start), Refused> {
+/// As loud as in.tftpd with so many -v: what is wrong; each transfer; each refusal, too.
+fn level(args: &InTftpdArgs) -> Level {
+    match args.verbosity.unwrap_or(0).saturating_add(args.verbose) {
+        0 => Level::WARN,
+        1 => Level::INFO,
+        _ => Level::DEBUG,
+    }
+}
+
+fn prepare(args: &InTftpdArgs) -> Result<(Options, Start, log::Format), Refused> {
     let directories = directories(args)?;
     let source = Source::find(args)?;
     let user = User::named(&args.user).map_err(|error| Refused::System(error.to_string()))?;
@@ -108,7 +117,12 @@ fn prepare(args: &InTftpdArgs) -> Result<(Options, Start), Refused> {
         Source::Inherited { .. } => Vec::new(),
     };
     let options = options(args, naming, listen, user);
-    Ok((options, source.start(args)))
+    let format = if source.leaves_streams(args) {
+        log::Format::Syslog("in.tftpd")
+    } else {
+        log::Format::Auto
+    };
+    Ok((options, source.start(args), format))
 }
 
 fn directories(args: &InTftpdArgs) -> Result<Vec<PathBuf>, Refused> {
@@ -252,14 +266,22 @@ impl Source {
         Ok(Self::Inherited { sockets, inetd })
     }
 
+    /// Whether the system's log takes the place of standard error.
+    fn leaves_streams(&self, args: &InTftpdArgs) -> bool {
+        match self {
+            Self::Bind(_) => args.listen && !args.foreground,
+            Self::Inherited { inetd, .. } => *inetd || is_socket(io::stderr()),
+        }
+    }
+
     fn start(self, args: &InTftpdArgs) -> Start {
+        let quiet = self.leaves_streams(args);
         match self {
             Self::Bind(_) => {
-                let background = args.listen && !args.foreground;
                 let pidfile = args.pidfile.clone();
                 let umask = umask_of(args);
                 let settle = move || {
-                    settle(background, pidfile.as_deref())?;
+                    settle(quiet, pidfile.as_deref())?;
                     // Behind the pid file, which nobody else may write.
                     take_on(umask);
                     Ok(())
@@ -269,12 +291,12 @@ impl Source {
                     ..Start::default()
                 }
             }
-            Self::Inherited { sockets, inetd } => Start {
+            Self::Inherited { sockets, .. } => Start {
                 inherited: sockets,
                 settle: Some(Box::new({
                     let umask = umask_of(args);
                     move || {
-                        if inetd || is_socket(io::stderr()) {
+                        if quiet {
                             background::quieten()?;
                         }
                         take_on(umask);

@@ -4,6 +4,7 @@
 mod background;
 mod cores;
 mod descriptors;
+mod finisher;
 mod from_cli;
 mod in_tftpd;
 mod inherited;
@@ -45,7 +46,7 @@ use crate::shard::{
     bind, join,
 };
 use crate::transfer::{MAX_BLKSIZE, Nanos};
-use reload::{Reloader, Reread, Told};
+use reload::{Bounds, Reloader, Reread, Told};
 use sandbox::{Grants, Lacking, Mode, Sandbox};
 use systemd::Manager;
 use threads::{Crew, Started};
@@ -176,6 +177,11 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     }
     let mode = options.sandbox.mode;
     let user = user(options.sandbox.user.as_deref())?;
+    let in_place = options.upload.as_ref().and_then(|policy| policy.in_tftpd);
+    let finisher = in_place.map(|_| finisher::start(mode, user.as_ref()));
+    let finisher = finisher.transpose();
+    let finisher =
+        finisher.map_err(|error| ServeError::System("start the finisher of uploads", error))?;
     let sandbox = Sandbox::enter(mode, user.as_ref(), Grants::of(options));
     let sandbox = sandbox.map_err(ServeError::Sandbox)?;
     let orders = Orders::default();
@@ -184,7 +190,7 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     let (news, inbox) = unbounded();
     // From here on a signal is an order, not the end.
     signals::watch(news.clone()).map_err(|error| ServeError::System("watch signals", error))?;
-    let mut crew = Crew::start(options, &terms, sockets, &cores, &orders, &news)?;
+    let mut crew = Crew::start(options, &terms, sockets, &cores, &orders, &news, finisher)?;
     let sandbox = sandbox
         .seal(&crew.started.io)
         .map_err(ServeError::Sandbox)?;
@@ -200,13 +206,16 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
 
     let reloader = start.reread.map(|reread| {
         let (args, file) = *reread;
-        let confined = sandbox.confines_files().then(|| sandbox.grants().clone());
+        let bounds = Bounds {
+            confined: sandbox.confines_files().then(|| sandbox.grants().clone()),
+            uploads: options.upload.is_some(),
+        };
         let told = Told {
             metric: Arc::clone(&crew.reloads),
             farm: hosts,
             status: status.clone(),
         };
-        Reloader::new(args, file, terms, confined, told)
+        Reloader::new(args, file, terms, bounds, told)
     });
     let mut watch = Watch {
         naming: &options.naming,
@@ -442,7 +451,10 @@ impl Watch<'_> {
             Some(reloader) => reloader.begin(&self.news, log),
             None => {
                 systemd::reloading();
-                log.notice(&self.reload_map());
+                match self.reload_map() {
+                    Ok(done) => log.notice(&done),
+                    Err(failed) => log.warn(&failed),
+                }
                 systemd::ready(&self.status);
             }
         }
@@ -455,19 +467,20 @@ impl Watch<'_> {
         }
     }
 
-    fn reload_map(&self) -> String {
+    fn reload_map(&self) -> Result<String, String> {
         let map = self.naming.hpa.as_ref().and_then(|hpa| hpa.map.as_ref());
         let Some(map) = map else {
-            return NOTHING_TO_RELOAD.to_owned();
+            return Ok(NOTHING_TO_RELOAD.to_owned());
         };
         let result = map.reload();
         self.crew.reloads.note(result.is_ok());
         match result {
             Ok(()) => {
                 let rules = map.current().len();
-                format!("SIGHUP: {} read again, {rules} rules", map.path().display())
+                let path = map.path().display();
+                Ok(format!("SIGHUP: {path} read again, {rules} rules"))
             }
-            Err(error) => format!("SIGHUP: serving on by the former rules: {error}"),
+            Err(error) => Err(format!("SIGHUP: serving on by the former rules: {error}")),
         }
     }
 }

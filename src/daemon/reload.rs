@@ -43,8 +43,7 @@ pub(super) struct Reloader {
     /// directory is no work for a shard.
     retired: Vec<Arc<Terms>>,
     work: Work,
-    /// What Landlock lets us read; None: anything.
-    confined: Option<Grants>,
+    bounds: Bounds,
     told: Told,
 }
 
@@ -55,6 +54,15 @@ pub(super) struct Told {
     pub farm: Arc<Directory>,
     /// What the service manager's status line says when all is well.
     pub status: String,
+}
+
+/// What the start has settled for good.
+#[derive(Debug, Clone)]
+pub(super) struct Bounds {
+    /// What Landlock lets us touch; None: anything.
+    pub(super) confined: Option<Grants>,
+    /// There is somebody to write uploads.
+    pub(super) uploads: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +78,7 @@ impl Reloader {
         args: ServeArgs,
         file: File,
         terms: Arc<Terms>,
-        confined: Option<Grants>,
+        bounds: Bounds,
         told: Told,
     ) -> Self {
         Self {
@@ -79,7 +87,7 @@ impl Reloader {
             terms,
             retired: Vec::new(),
             work: Work::Idle,
-            confined,
+            bounds,
             told,
         }
     }
@@ -94,10 +102,10 @@ impl Reloader {
         self.work = Work::Busy;
         systemd::reloading();
         let (args, running, back) = (self.args.clone(), Arc::clone(&self.file), news.clone());
-        let confined = self.confined.clone();
+        let bounds = self.bounds.clone();
         let thread = thread::Builder::new().name("ringboot-reload".into());
         let started = thread.spawn(move || {
-            let _ = back.send(News::Reread(read(&args, &running, confined.as_ref())));
+            let _ = back.send(News::Reread(read(&args, &running, &bounds)));
         });
         if let Err(error) = started {
             let why = format!("cannot start a thread: {error}");
@@ -184,6 +192,29 @@ fn in_force(terms: &Arc<Terms>, shards: &[Address]) -> bool {
     all_have.recv_timeout(RENEWED_WITHIN.to_duration()) == Err(RecvTimeoutError::Disconnected)
 }
 
+impl Bounds {
+    /// What cannot be had without a new start: a line for each, for the operator.
+    fn lack(&self, asking: &Asking) -> Vec<String> {
+        let (naming, config) = (&asking.options.naming, &asking.settings.config);
+        let place = |root: &str| config.place_of_root(root);
+        let mut lines = Vec::new();
+        let taker = naming.roots.iter().find(|root| root.policy.uploads);
+        if let Some(root) = taker.filter(|_| !self.uploads) {
+            lines.push(format!(
+                "{}uploads were off when the server started: restart to take them in {}",
+                place(&root.policy.name),
+                root.path.display()
+            ));
+        }
+        let beyond = self
+            .confined
+            .iter()
+            .map(|grants| grants.lack(naming, &place));
+        lines.extend(beyond.flatten());
+        lines
+    }
+}
+
 /// What the shards are to know of options.
 pub(super) fn terms(
     options: &Options,
@@ -197,17 +228,18 @@ pub(super) fn terms(
         max_windowsize: settings.policy.max_windowsize,
         max_blksize: settings.max_blksize,
         drain_timeout: settings.drain_timeout,
+        upload: options.upload.clone().map(Arc::new),
     }
 }
 
-fn read(args: &ServeArgs, running: &File, confined: Option<&Grants>) -> Reread {
+fn read(args: &ServeArgs, running: &File, bounds: &Bounds) -> Reread {
     let lines = |text: String| text.lines().map(ToOwned::to_owned).collect::<Vec<_>>();
     let (asking, kept) =
         Asking::again(args, running).map_err(|unclear| lines(unclear.to_string()))?;
     let finder = finder(&asking.options.naming).map_err(|error| lines(error.to_string()))?;
-    let beyond = confined.map(|grants| grants.lack(&asking.options.naming));
-    if let Some(lines) = beyond.filter(|lines| !lines.is_empty()) {
-        return Err(lines);
+    let beyond = bounds.lack(&asking);
+    if !beyond.is_empty() {
+        return Err(beyond);
     }
     Ok(Box::new(Fresh {
         options: asking.options,

@@ -12,7 +12,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{News, Options, ServeError, cores};
 use crate::endpoint::Guard;
-use crate::files::upload::Uploads;
+use crate::files::upload::{self, Finisher, Uploads};
 use crate::files::{Deliver, Finder, Loader};
 use crate::limits::{LOG_LAST_WORDS, UPLOAD_MEMORY};
 use crate::observe::health::Health;
@@ -76,6 +76,7 @@ impl Crew {
         cores: &[usize],
         orders: &Orders,
         news: &Sender<News>,
+        finisher: Option<Finisher>,
     ) -> Result<Self, ServeError> {
         let (records, log_queue) = record_queue();
         let (records, ended) = match options.admin {
@@ -99,7 +100,7 @@ impl Crew {
             mailboxes.push(mailbox);
         }
         let deliveries = deliveries(&addresses);
-        let uploads = uploads(options, &terms.finder, &addresses)?;
+        let uploads = uploads(options, &terms.finder, &addresses, finisher)?;
         let loader = Loader::start(deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
         let requests = loader.requests();
@@ -126,6 +127,7 @@ impl Crew {
                 shards: addresses.clone(),
                 loader: Arc::clone(&loader),
                 uploads: uploads.clone(),
+                upload: terms.upload.clone().unwrap_or_default(),
                 records: records.clone(),
                 finder: Arc::clone(&terms.finder),
                 guard: Arc::clone(&terms.guard),
@@ -238,6 +240,7 @@ struct Berth {
     shards: Vec<Address>,
     loader: Arc<Loader>,
     uploads: Option<Arc<Uploads>>,
+    upload: Arc<upload::Policy>,
     records: RecordSender,
     finder: Arc<Finder>,
     guard: Arc<Guard<RandomState>>,
@@ -275,7 +278,7 @@ impl Berth {
                 finder: self.finder,
                 intake: self.uploads.map_or_else(Intake::closed, |uploads| {
                     let memory = UPLOAD_MEMORY / self.settings.shards.max(1);
-                    Intake::new(uploads, self.settings.shard, memory)
+                    Intake::new(uploads, self.upload, self.settings.shard, memory)
                 }),
                 records: self.records,
                 verdict: None,
@@ -308,12 +311,13 @@ fn uploads(
     options: &Options,
     finder: &Arc<Finder>,
     addresses: &[Address],
+    finisher: Option<Finisher>,
 ) -> Result<Option<Arc<Uploads>>, ServeError> {
     let Some(policy) = &options.upload else {
         return Ok(None);
     };
     let ring = options.io != IoChoice::Epoll;
-    let uploads = Uploads::start(policy.clone(), finder, deliveries(addresses), ring);
+    let uploads = Uploads::start(policy, finder, deliveries(addresses), ring, finisher);
     let uploads = uploads.map_err(ServeError::Uploads)?;
     if let Some(why) = &uploads.fallback {
         tracing::warn!("uploads are written by plain system calls, because of io_uring: {why}");

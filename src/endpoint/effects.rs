@@ -19,7 +19,8 @@ pub struct Train {
     pub rollover: Rollover,
 }
 
-/// A file to be opened for a new transfer; the answer comes by `Endpoint::opened`.
+/// A file to be opened for a new transfer, or to be written; the answer comes by `Endpoint::opened` or
+/// `Endpoint::created`.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenRequest<'a> {
     pub ticket: Ticket,
@@ -29,20 +30,6 @@ pub struct OpenRequest<'a> {
     /// Octet or netascii.
     pub mode: Mode,
     pub options: Options<'a>,
-}
-
-/// A file to be written; the answer comes by `Endpoint::created`.
-#[derive(Debug, Clone, Copy)]
-pub struct CreateRequest<'a> {
-    pub ticket: Ticket,
-    pub route: &'a Route,
-    /// The client's name as it came.
-    pub name: &'a [u8],
-    /// Octet or netascii.
-    pub mode: Mode,
-    pub options: Options<'a>,
-    /// The client's tsize, where its bytes can be compared with it.
-    pub size: Option<u64>,
 }
 
 /// The world outside the pure core.
@@ -84,11 +71,11 @@ pub trait Effects {
         false
     }
 
-    /// Prepares to write a file, away from this thread. Says whether there was room to queue the
-    /// request. Never asked where the policy forbids uploads, and so are the four that follow.
+    /// Prepares to write a file, away from this thread; `size` is the client's tsize, where its bytes
+    /// can be compared with it. Says whether there was room to queue the request. Never asked where the policy forbids uploads, and so are the four that follow.
     #[must_use]
-    fn create(&mut self, request: CreateRequest<'_>) -> bool {
-        let _ = request;
+    fn create(&mut self, request: OpenRequest<'_>, size: Option<u64>) -> bool {
+        let _ = (request, size);
         false
     }
 

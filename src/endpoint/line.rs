@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use core::hash::BuildHasher;
 
 use super::Endpoint;
-use super::effects::{CreateRequest, Effects, OpenRequest};
+use super::effects::{Effects, OpenRequest};
 use super::guard::Full;
 use super::report::Outcome;
 use super::route::Ticket;
@@ -127,24 +127,17 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             return;
         };
         let write = tenant.is_write();
-        let (route, name, mode) = (&tenant.route, request.filename, request.mode);
+        let wanted = OpenRequest {
+            ticket,
+            route: &tenant.route,
+            name: request.filename,
+            mode: request.mode,
+            options: request.options,
+        };
         let queued = if write {
-            effects.create(CreateRequest {
-                ticket,
-                route,
-                name,
-                mode,
-                options: request.options,
-                size: announced(&request),
-            })
+            effects.create(wanted, announced(&request))
         } else {
-            effects.open(OpenRequest {
-                ticket,
-                route,
-                name,
-                mode,
-                options: request.options,
-            })
+            effects.open(wanted)
         };
         if !queued {
             let reason = if write {

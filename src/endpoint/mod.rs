@@ -32,7 +32,7 @@ use alloc::sync::Arc;
 use core::hash::BuildHasher;
 
 pub use admission::Policy;
-pub use effects::{CreateRequest, Effects, OpenRequest, Train};
+pub use effects::{Effects, OpenRequest, Train};
 pub use groups::GroupRange;
 pub use guard::{Access, Guard, Rate};
 pub use prefix::{Prefix, PrefixError};
@@ -289,11 +289,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     /// Goes on by other limits. Transfers under way keep the terms that were granted to them; those
     /// that wait in line are called up by the new caps.
-    pub fn renew(&mut self, guard: Arc<Guard<S>>, max_windowsize: u16) {
+    pub fn renew(&mut self, guard: Arc<Guard<S>>, max_windowsize: u16, uploads: bool) {
         self.line.make_room(guard.has_caps());
         self.line.look_soon();
         self.guard = guard;
         self.policy.max_windowsize = max_windowsize;
+        self.policy.uploads = uploads;
     }
 
     /// Takes no request from here on.

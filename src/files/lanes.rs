@@ -1,12 +1,15 @@
 //! Threads for work that a storage may hold up: more of them on demand, few for each storage.
 //! They never make the asker wait, and no lane takes the threads of all others.
 
+use core::hash::{Hash, Hasher};
 use std::collections::{HashMap, VecDeque};
+use std::hash::DefaultHasher;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::limits::{IDLE_THREAD, LANES_KEPT, LANES_LAST_WORDS};
+use crate::names::RootId;
 
 /// Bounds of one group of threads.
 #[derive(Debug, Clone, Copy)]
@@ -271,6 +274,17 @@ impl<J> core::fmt::Debug for Lanes<J> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Lanes({}, {:?})", self.shared.name, self.shared.bounds)
     }
+}
+
+/// The directory that is named first stands for the storage: it is not known before the name is
+/// resolved.
+pub(super) fn lane_of(root: RootId, name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let mut parts = name.split(|&byte| byte == b'/' || byte == b'\\');
+    let first = parts.find(|part| !part.is_empty());
+    let directory = first.filter(|_| parts.any(|part| !part.is_empty()));
+    (root.0, directory).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 //! memory, by threads that may wait where it cannot.
 //! The thread that takes the requests never waits for a storage.
 
-use core::hash::{Hash, Hasher};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::hash::DefaultHasher;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -17,12 +15,12 @@ use super::error::OpenError;
 use super::finder::Found;
 use super::image::Image;
 use super::job::{Deliver, Job, Opened, tell};
-use super::lanes::{Bounds, Lanes};
+use super::lanes::{Bounds, Lanes, lane_of};
 use super::quick;
 use super::storage::Known;
 use crate::clock;
 use crate::limits::{KEPT_IDLE, LOADER_QUEUE, OPENER_THREADS, OPENERS_EACH};
-use crate::names::{Choice, RootId, Trace};
+use crate::names::{Choice, Trace};
 
 /// Takes the jobs as they come. What the kernel can answer from memory is answered at once and in
 /// order; the rest goes to threads that may wait.
@@ -289,17 +287,6 @@ impl Slow {
             Self::Close(image) => image.lane(),
         }
     }
-}
-
-/// The directory that is named first stands for the storage: it is not known before the name is
-/// resolved.
-fn lane_of(root: RootId, name: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let mut parts = name.split(|&byte| byte == b'/' || byte == b'\\');
-    let first = parts.find(|part| !part.is_empty());
-    let directory = first.filter(|_| parts.any(|part| !part.is_empty()));
-    (root.0, directory).hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Takes the askers of the same into what was not begun.

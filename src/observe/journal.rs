@@ -1,10 +1,12 @@
-//! Lines as systemd's journal takes them from standard error: `<6>` before each says how grave it is.
+//! Lines as systemd's journal takes them from standard error, and as syslog takes them from its socket: `<6>`
+//! before each says how grave it is.
 //! It never opens the journal's own socket: the stream that systemd has given us works in every
 //! sandbox, in a container and after the journal's restart, and asks for no path and no crate.
 
 use core::fmt;
 use std::env;
 use std::io;
+use std::process;
 
 use rustix::fs::fstat;
 use tracing::{Event, Level, Subscriber};
@@ -12,8 +14,17 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Puts the priority before each line (sd-daemon(3)).
-pub(super) struct Prefixed<F>(pub(super) F);
+/// Who reads the lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reader {
+    /// sd-daemon(3)
+    Journal,
+    /// A datagram for each line, with the program's name (RFC 3164, section 4.1, as syslog(3) sends it).
+    Syslog(&'static str),
+}
+
+/// Puts the priority before each line.
+pub(super) struct Prefixed<F>(pub(super) F, pub(super) Reader);
 
 impl<S, N, F> FormatEvent<S, N> for Prefixed<F>
 where
@@ -27,10 +38,20 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        let priority = priority(*event.metadata().level());
+        match self.1 {
+            Reader::Journal => write!(writer, "<{priority}>")?,
+            Reader::Syslog(name) => {
+                let (priority, id) = (DAEMON | priority, process::id());
+                write!(writer, "<{priority}>{name}[{id}]: ")?;
+            }
+        }
         self.0.format_event(context, writer, event)
     }
 }
+
+/// LOG_DAEMON of syslog(3).
+const DAEMON: u8 = 3 << 3;
 
 const fn priority(level: Level) -> u8 {
     match level {

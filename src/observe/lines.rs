@@ -55,7 +55,7 @@ fn write_more(more: &More) {
         outcome = more.outcome.as_str(),
         reason = more.reason.as_ref(),
         more = more.count,
-        "{} more requests came to nothing for the same reason; --log-level debug shows each",
+        "{} more requests came to nothing for the same reason; the log level debug shows each",
         more.count
     );
 }

@@ -10,7 +10,7 @@ use crossbeam::channel::bounded;
 pub use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use super::journal::{self, Prefixed};
+use super::journal::{self, Prefixed, Reader};
 use crate::limits::LOG_LAST_WORDS;
 
 /// How lines look.
@@ -21,6 +21,8 @@ pub enum Format {
     Text,
     Json,
     Journald,
+    /// For syslog, by this name.
+    Syslog(&'static str),
 }
 
 impl Format {
@@ -55,15 +57,22 @@ pub fn init(format: Format, level: Level) {
             builder.init();
         }};
     }
+    // Its readers have the time, and the level as a number.
+    macro_rules! prefixed {
+        ($reader:expr) => {
+            start!(
+                builder
+                    .with_ansi(false)
+                    .without_time()
+                    .with_level(false)
+                    .map_event_format(|plain| Prefixed(plain, $reader))
+            )
+        };
+    }
     match format.chosen(terminal) {
         Format::Json => start!(builder.json().flatten_event(true)),
-        Format::Journald => start!(
-            builder
-                .with_ansi(false)
-                .without_time()
-                .with_level(false)
-                .map_event_format(Prefixed)
-        ),
+        Format::Journald => prefixed!(Reader::Journal),
+        Format::Syslog(name) => prefixed!(Reader::Syslog(name)),
         Format::Auto | Format::Text => {
             let colour = terminal && env::var_os("NO_COLOR").is_none();
             start!(builder.with_ansi(colour));

@@ -6,9 +6,9 @@ use core::net::IpAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::endpoint::{CreateRequest, Ticket};
+use crate::endpoint::{OpenRequest, Ticket};
 use crate::files::Finder;
-use crate::files::upload::{Uploads, Wanted};
+use crate::files::upload::{Policy, Uploads, Wanted};
 use crate::limits::{UPLOAD_AHEAD, UPLOAD_CHUNK};
 use crate::wire::options::Options;
 
@@ -16,6 +16,8 @@ use crate::wire::options::Options;
 pub struct Intake {
     /// None: uploads are off.
     uploads: Option<Arc<Uploads>>,
+    /// What may be uploaded from now on.
+    policy: Arc<Policy>,
     shard: usize,
     /// By the transfer's slot.
     places: Vec<Place>,
@@ -42,18 +44,25 @@ impl Intake {
     /// Takes no uploads.
     #[must_use]
     pub fn closed() -> Self {
-        Self::with(None, 0, 0)
+        Self::with(None, Arc::default(), 0, 0)
     }
 
     /// `memory` is this shard's part, in bytes.
     #[must_use]
-    pub fn new(uploads: Arc<Uploads>, shard: usize, memory: usize) -> Self {
-        Self::with(Some(uploads), shard, (memory / UPLOAD_CHUNK).max(1))
+    pub fn new(uploads: Arc<Uploads>, policy: Arc<Policy>, shard: usize, memory: usize) -> Self {
+        let chunks = (memory / UPLOAD_CHUNK).max(1);
+        Self::with(Some(uploads), policy, shard, chunks)
     }
 
-    const fn with(uploads: Option<Arc<Uploads>>, shard: usize, unmade: usize) -> Self {
+    const fn with(
+        uploads: Option<Arc<Uploads>>,
+        policy: Arc<Policy>,
+        shard: usize,
+        unmade: usize,
+    ) -> Self {
         Self {
             uploads,
+            policy,
             shard,
             places: Vec::new(),
             spare: Vec::new(),
@@ -62,11 +71,22 @@ impl Intake {
         }
     }
 
+    /// Takes new uploads by another policy, or none without one; those under way keep theirs. Says
+    /// whether any may come.
+    pub(super) fn renew(&mut self, policy: Option<Arc<Policy>>) -> bool {
+        let takes = policy.is_some() && self.uploads.is_some();
+        if let Some(policy) = policy {
+            self.policy = policy;
+        }
+        takes
+    }
+
     /// Asks for a file; `local` is the address of ours that was asked, `finder` says where names lead.
     /// Says whether there is room for one more upload.
     pub(super) fn create(
         &mut self,
-        request: &CreateRequest<'_>,
+        request: &OpenRequest<'_>,
+        size: Option<u64>,
         local: Option<IpAddr>,
         finder: &Arc<Finder>,
     ) -> bool {
@@ -94,8 +114,9 @@ impl Intake {
             name: request.name,
             mode: request.mode,
             finder,
+            policy: &self.policy,
             options,
-            size: request.size,
+            size,
         };
         uploads.create(self.shard, request.ticket, &wanted)
     }

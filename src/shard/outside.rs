@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::intake::Intake;
 use super::interleave::Interleave;
 use super::outbox::Outbox;
-use crate::endpoint::{CreateRequest, Effects, OpenRequest, Report, Route, Ticket, Train};
+use crate::endpoint::{Effects, OpenRequest, Report, Route, Ticket, Train};
 use crate::files::{Finder, Image, Job, Loader};
 use crate::observe::record::{Record, RecordSender};
 use crate::observe::stats::{FIRST_DATA, Stats};
@@ -102,9 +102,9 @@ impl Effects for Outside {
         Arc::ptr_eq(one, other)
     }
 
-    fn create(&mut self, request: CreateRequest<'_>) -> bool {
+    fn create(&mut self, request: OpenRequest<'_>, size: Option<u64>) -> bool {
         let local = self.asked(request.route);
-        self.intake.create(&request, local, &self.finder)
+        self.intake.create(&request, size, local, &self.finder)
     }
 
     fn reserve(&mut self, ticket: Ticket, bytes: usize) -> bool {

@@ -20,7 +20,7 @@ use crate::endpoint::{
     self, Datagram, Endpoint, GroupRange, Guard, Local, Peer, Policy, Refusal, Route, SocketId,
     Ticket,
 };
-use crate::files::upload::{News, UploadError, What};
+use crate::files::upload::{self, News, UploadError, What};
 use crate::files::{Finder, Image, Opened};
 use crate::limits::{HEARTBEAT, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK};
 use crate::observe::live::Lens;
@@ -62,6 +62,8 @@ pub struct Terms {
     pub max_windowsize: u16,
     pub max_blksize: Option<u16>,
     pub drain_timeout: Nanos,
+    /// What may be uploaded; None: nothing.
+    pub upload: Option<Arc<upload::Policy>>,
 }
 
 impl Settings {
@@ -326,7 +328,8 @@ impl Loop {
     fn renew(&mut self, terms: &Terms) {
         self.outside.finder = Arc::clone(&terms.finder);
         let guard = Arc::clone(&terms.guard);
-        self.endpoint.renew(guard, terms.max_windowsize);
+        let uploads = self.outside.intake.renew(terms.upload.clone());
+        self.endpoint.renew(guard, terms.max_windowsize, uploads);
         self.desk.settings.max_blksize = terms.max_blksize;
         self.drain_timeout = terms.drain_timeout;
     }

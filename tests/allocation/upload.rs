@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 
 use ringboot::endpoint::{
-    CreateRequest, Datagram, Effects, Endpoint, OpenRequest, Policy, Report, Route, Ticket, Train,
+    Datagram, Effects, Endpoint, OpenRequest, Policy, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::Nanos;
 
@@ -145,7 +145,7 @@ impl Effects for Disk {
         true
     }
 
-    fn create(&mut self, request: CreateRequest<'_>) -> bool {
+    fn create(&mut self, request: OpenRequest<'_>, _: Option<u64>) -> bool {
         self.created.push(request.ticket);
         true
     }

@@ -80,6 +80,7 @@ fn around(dir: &Path, roots: &[PathBuf]) -> BTreeMap<PathBuf, String> {
 /// The upload threads and the shard that they tell.
 struct Shard {
     uploads: Uploads,
+    policy: Arc<Policy>,
     finder: Arc<Finder>,
     news: Receiver<News>,
 }
@@ -112,9 +113,10 @@ impl Shard {
             ..Policy::default()
         };
         let shards: Vec<Arc<dyn Deliver>> = vec![Arc::new(Letters(sender))];
-        let uploads = Uploads::start(policy, &finder, shards, false).expect("threads");
+        let uploads = Uploads::start(&policy, &finder, shards, false, None).expect("threads");
         Self {
             uploads,
+            policy: Arc::new(policy),
             finder,
             news,
         }
@@ -134,6 +136,7 @@ impl Shard {
             name,
             mode: Mode::Octet,
             finder: &self.finder,
+            policy: &self.policy,
             options: Options::new(&[]),
             size: None,
         };

@@ -224,6 +224,50 @@ fn it_serves_on_sockets_of_systemd() {
     child.wait().expect("a child");
 }
 
+/// in.tftpd says what is wrong, with -v what is asked; so do we, in as many steps.
+#[test]
+fn verbosity_raises_the_level_of_the_log() {
+    if crate::no_root() {
+        return;
+    }
+    let dir = farm(&["a"]);
+    let root = dir.path().join("root");
+    let lines = |flags: &[&str]| {
+        let log = tempfile::NamedTempFile::new().expect("a file");
+        let at = free_address();
+        let (program, _link) = Which::Ours.program();
+        let mut command = Command::new(program);
+        command
+            .args(["-L", "-s", "-a", &at.to_string()])
+            .args(flags)
+            .arg(&root)
+            .stderr(log.reopen().expect("the file"));
+        let mut child = spawn(command);
+        assert_eq!(ask_until_there(at), Answer::Data(b"a".to_vec()));
+        // More of a kind than have a line of their own in a second.
+        for _ in 0..20 {
+            ask(at, b"missing");
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
+        child.wait().expect("a child");
+        let said = fs::read_to_string(log.path()).expect("the log");
+        let count = |word: &str| said.lines().filter(|line| line.contains(word)).count();
+        (count("\"completed\""), count("\"missing\",\"bytes\""))
+    };
+    for (flags, completed, missing) in [
+        (&[][..], 0, 0..1),
+        (&["-v"], 1, 10..20),
+        (&["--verbosity", "1"], 1, 10..20),
+        (&["-vv"], 1, 20..21),
+        (&["-v", "--verbosity=1"], 1, 20..21),
+    ] {
+        let found = lines(flags);
+        assert_eq!(found.0, completed, "{flags:?}");
+        assert!(missing.contains(&found.1), "{flags:?}: {found:?}");
+    }
+}
+
 /// The file `a`, from a server that may still be starting.
 fn ask_until_there(at: std::net::SocketAddr) -> Answer {
     for _ in 0..50 {

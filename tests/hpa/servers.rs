@@ -82,6 +82,12 @@ impl Daemon {
         self
     }
 
+    /// Kills the process that was started, and none of those that it has started.
+    pub fn kill_alone(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("a child");
+    }
+
     /// Waits for its end.
     pub fn end(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;

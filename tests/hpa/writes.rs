@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{FileExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::servers::{Answer, BOTH, Daemon, Which, ask_with, farm, free_address};
+use crate::support::programs;
 
 const NOBODY: u32 = 65_534;
 
@@ -266,4 +267,106 @@ fn refused_options_are_not_granted() {
     });
     assert_eq!(ours, theirs);
     assert_eq!(ours, Answer::Oack(b"tsize\x006\0".to_vec()));
+}
+
+/// A file is overwritten in place where its directory takes no other. Who kills the server in the middle
+/// of it finds the whole new file all the same.
+#[test]
+fn a_kill_in_the_middle_of_writing_in_place_leaves_a_whole_file() {
+    if crate::no_root() {
+        return;
+    }
+    let site = site();
+    let path = site.path().join("root/public");
+    let (old, new) = (vec![b'o'; 48 << 20], vec![b'n'; 40 << 20]);
+    fs::write(&path, &old).expect("written");
+    let (mut daemon, at) = serve(Which::Ours, &[], &site.path().join("root"));
+    let (file, size) = (fs::File::open(&path).expect("the file"), new.len());
+    let uploading = std::thread::spawn(move || put_large(at, "public", &new));
+    let mut first = [b'o'];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while first == *b"o" && Instant::now() < deadline {
+        file.read_at(&mut first, 0).expect("read");
+    }
+    daemon.kill_alone();
+    assert_eq!(first, *b"n", "it is written in place");
+    let before = fs::read(&path).expect("the file");
+    while fs::metadata(&path).expect("the file").len() != size as u64 {
+        assert!(Instant::now() < deadline, "it stays in pieces");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let after = fs::read(&path).expect("the file");
+    assert!(
+        after.iter().all(|&byte| byte == b'n'),
+        "pieces of the old one"
+    );
+    println!(
+        "{} bytes were new at the kill",
+        before.iter().filter(|&&byte| byte == b'n').count()
+    );
+    let _ = uploading.join();
+}
+
+/// A disk that has no room for the new file keeps the old one, though it is written in place.
+#[test]
+fn a_full_disk_keeps_the_old_file() {
+    if crate::no_root() {
+        return;
+    }
+    let site = site();
+    let dir = site.path().join("root/small");
+    fs::create_dir(&dir).expect("a directory");
+    let at = dir.to_str().expect("text");
+    let mount = [
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        "size=1M,mode=755",
+        "tmpfs",
+        at,
+    ];
+    programs::succeed(Path::new("/"), &mount);
+    let path = dir.join("public");
+    fs::write(&path, "old").expect("written");
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("permissions");
+    let (_daemon, address) = serve(Which::Ours, &[], &site.path().join("root"));
+    let answer = put_large(address, "small/public", &vec![b'n'; 3 << 20]);
+    let kept = fs::read(&path).expect("the file");
+    let fits = put_large(address, "small/public", &vec![b'n'; 400_000]);
+    let new = fs::read(&path).expect("the file");
+    programs::succeed(Path::new("/"), &["umount", "-l", at]);
+    assert_eq!(answer.get(..4), Some(&b"\0\x05\0\x03"[..]), "{answer:?}");
+    assert_eq!(kept, b"old");
+    assert_eq!((fits.get(1), new.len()), (Some(&4), 400_000));
+}
+
+/// Sends a large file in large blocks, until it is over or the server has gone. The last answer.
+fn put_large(at: SocketAddr, name: &str, content: &[u8]) -> Vec<u8> {
+    const BLKSIZE: usize = 65_464;
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let patience = Some(Duration::from_secs(5));
+    socket.set_read_timeout(patience).expect("a time limit");
+    let request = [b"\0\x02", name.as_bytes(), b"\0octet\0blksize\x0065464\0"].concat();
+    socket.send_to(&request, at).expect("sent");
+    let mut packet = [0; 600];
+    let (_, from) = socket.recv_from(&mut packet).expect("an OACK");
+    assert_eq!(packet[1], 6, "an OACK");
+    let mut last = Vec::new();
+    let mut blocks = content.chunks(BLKSIZE).collect::<Vec<_>>();
+    if content.len().is_multiple_of(BLKSIZE) {
+        blocks.push(&[]);
+    }
+    for (number, block) in (1_u16..).zip(blocks) {
+        let data = [&[0, 3][..], &number.to_be_bytes(), block].concat();
+        if socket.send_to(&data, from).is_err() {
+            return Vec::new();
+        }
+        match socket.recv_from(&mut packet) {
+            Ok((len, _)) if packet[1] != 4 => return packet[..len].to_vec(),
+            Ok((len, _)) => last = packet[..len].to_vec(),
+            Err(_) => return Vec::new(),
+        }
+    }
+    last
 }

@@ -91,6 +91,7 @@ const UNSAFE: &[&str] = &[
     "src/client/socket.rs",
     "src/clock.rs",
     "src/daemon/background.rs",
+    "src/daemon/finisher.rs",
     "src/daemon/inherited.rs",
     "src/daemon/user.rs",
     "src/files/upload/restrict.rs",

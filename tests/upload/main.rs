@@ -11,5 +11,6 @@ mod disk;
 mod naming;
 mod policy;
 mod protocol;
+mod reload;
 mod sender;
 mod sudden_death;

@@ -9,30 +9,35 @@ use crate::support::server::{Builder, run_to_end};
 use crate::support::{Conversation, Root, Server, Setup};
 
 /// A directory with a configuration and the roots `root`, `up` and `other`.
-struct Site(Root);
+pub struct Site(Root);
 
 impl Site {
-    fn new(config: &str) -> Self {
+    pub fn new(config: &str) -> Self {
         let dir = Root::new();
         for name in ["root", "up", "other"] {
             fs::create_dir(dir.path().join(name)).expect("a directory");
         }
-        dir.write(
-            "ringboot.toml",
-            format!("version = 1\nroot = \"root\"\n{config}").as_bytes(),
-        );
-        Self(dir)
+        let site = Self(dir);
+        site.configure(config);
+        site
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    /// The configuration appears in one step.
+    pub fn configure(&self, config: &str) {
+        let text = format!("version = 1\nroot = \"root\"\n{config}");
+        let fresh = self.0.write("ringboot.toml.new", text.as_bytes());
+        fs::rename(fresh, self.path("ringboot.toml")).expect("renamed");
+    }
+
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         self.path(name).to_str().expect("a plain path").to_owned()
     }
 
-    fn read(&self, name: &str) -> Option<String> {
+    pub fn read(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.path(name)).ok()
     }
 
@@ -41,7 +46,7 @@ impl Site {
         Server::on(&self.path("root"), setup).args(&["--config", &config])
     }
 
-    fn serve(&self, setup: Setup) -> Server {
+    pub fn serve(&self, setup: Setup) -> Server {
         self.builder(setup).start()
     }
 
@@ -58,7 +63,7 @@ impl Site {
     }
 }
 
-fn put(server: &Server, name: &str, content: &str) -> Result<(), u16> {
+pub fn put(server: &Server, name: &str, content: &str) -> Result<(), u16> {
     put_from(server, "127.0.0.1", name, content)
 }
 

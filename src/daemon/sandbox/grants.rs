@@ -58,16 +58,32 @@ impl Grants {
         all.any(|place| dir.starts_with(real(&place)))
     }
 
-    /// What a naming policy needs beyond the grants: a line for each, for the operator.
+    /// Whether clients may put files there without a new start.
+    fn covers_upload(&self, dir: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let dir = real(dir);
+        self.uploads
+            .iter()
+            .any(|place| dir.starts_with(real(place)))
+    }
+
+    /// What a naming policy needs beyond the grants: a line for each, for the operator. `place` says
+    /// where a root is named.
     #[must_use]
-    pub fn lack(&self, naming: &Plan) -> Vec<String> {
-        let roots = naming.roots.iter().map(|root| &root.path);
-        let roots = roots.filter(|path| !self.covers_root(path));
-        let roots = roots.map(|path| format!("the root {}", path.display()));
+    pub fn lack(&self, naming: &Plan, place: &dyn Fn(&str) -> String) -> Vec<String> {
+        let roots = naming.roots.iter().filter_map(|root| {
+            let what = match root.policy.uploads {
+                true if !self.covers_upload(&root.path) => "the upload directory",
+                false if !self.covers_root(&root.path) => "the root",
+                _ => return None,
+            };
+            let place = place(&root.policy.name);
+            Some(format!("{place}{what} {}", root.path.display()))
+        });
         let leases = naming.leases.iter().map(|(path, _)| path);
         let leases = leases.filter(|path| !self.covers_file(path));
         let leases = leases.map(|path| format!("the leases file {}", path.display()));
-        let line = |what| {
+        let line = |what: String| {
             format!("{what} was out of reach when the sandbox was entered: restart to use it")
         };
         roots.chain(leases).map(line).collect()

@@ -23,8 +23,8 @@ pub(super) struct Case<D: Disk> {
 }
 
 impl<D: Disk> Clerk<D> {
-    pub(super) fn create(&self, key: Key, wish: &Wish, seat: Seat) -> Option<Case<D>> {
-        let result = Session::open(&self.place, &self.disk, wish);
+    pub(super) async fn create(&self, key: Key, wish: Box<Wish>, seat: Seat) -> Option<Case<D>> {
+        let result = Session::open(&self.place, &self.disk, wish).await;
         let (session, told) = match result {
             Ok(session) => (Some(session), Ok(())),
             Err(error) => (None, Err(error)),
@@ -43,7 +43,9 @@ impl<D: Disk> Clerk<D> {
             let (result, memory) = session.write(&self.disk, bytes).await;
             bytes = memory;
             if let Err(error) = result {
-                case.session = None;
+                if let Some(session) = case.session.take() {
+                    session.discard(&self.disk).await;
+                }
                 self.tell(key, What::Stored(Err(error)));
             }
         }
@@ -56,6 +58,12 @@ impl<D: Disk> Clerk<D> {
         if let Some(session) = case.session {
             let result: Result<(), UploadError> = session.commit(&self.place, &self.disk).await;
             self.tell(key, What::Stored(result));
+        }
+    }
+
+    pub(super) async fn discard(&self, case: Case<D>) {
+        if let Some(session) = case.session {
+            session.discard(&self.disk).await;
         }
     }
 

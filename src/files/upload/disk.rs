@@ -20,6 +20,14 @@ pub(super) trait Disk {
         offset: u64,
     ) -> (io::Result<()>, Vec<u8>);
 
+    /// Does what a storage may hold up and no ring does: to open, to name, to delete. Where this takes
+    /// other threads, those of one `lane` are few. None: there is no room for it, or the end has come.
+    async fn away<T: Send + 'static>(
+        &self,
+        lane: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T>;
+
     /// Returns once content and metadata are on the disk: of a file, or of a directory.
     async fn sync(&self, file: &Self::File) -> io::Result<()>;
 }
@@ -37,6 +45,14 @@ impl Disk for Blocking {
 
     async fn write(&self, file: &File, bytes: Vec<u8>, offset: u64) -> (io::Result<()>, Vec<u8>) {
         (file.write_all_at(&bytes, offset), bytes)
+    }
+
+    async fn away<T: Send + 'static>(
+        &self,
+        _: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        Some(work())
     }
 
     async fn sync(&self, file: &File) -> io::Result<()> {

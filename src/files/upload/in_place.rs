@@ -1,6 +1,7 @@
 //! Writes an existing file in place, where its directory takes no new ones: in.tftpd's way.
-//! It never touches the file before all bytes have come. Then it is not one step, as a rename is: who
-//! is killed in these milliseconds leaves a part of the new file.
+//! It never touches the file before all bytes have come and there is room for them. Then it is not one step,
+//! as a rename is, so another process does it (`finisher`): who kills the server in these milliseconds
+//! finds all of the new file soon after.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -8,10 +9,11 @@ use std::io::{self, Seek};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, unlinkat};
+use rustix::fs::{CWD, FallocateFlags, FileType, Mode, OFlags, fallocate, fstat, openat, unlinkat};
 use rustix::io::Errno;
 
 use super::error::UploadError;
+use super::finisher::Finisher;
 use super::sweep;
 use crate::files::OpenError;
 
@@ -36,12 +38,31 @@ impl InPlace {
     }
 
     /// Puts the spooled bytes in the place of the file's own. Returns once they are on the disk.
-    pub(super) fn fill(&mut self) -> io::Result<()> {
-        self.spool.rewind()?;
-        self.file.set_len(0)?;
-        io::copy(&mut self.spool, &mut self.file)?;
-        self.file.sync_all()
+    pub(super) fn fill(&mut self, finisher: Option<&Finisher>) -> io::Result<()> {
+        match finisher.map(|finisher| finisher.fill(&self.spool, &self.file)) {
+            Some(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Some(result) => return result,
+            None => {}
+        }
+        fill(&mut self.spool, &mut self.file)
     }
+}
+
+/// Overwrites `file` by what `spool` holds. A full disk leaves it as it was, where the file system can
+/// set room aside.
+pub(super) fn fill(spool: &mut File, file: &mut File) -> io::Result<()> {
+    let len = spool.metadata()?.len();
+    if len > 0
+        && let Err(full @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) =
+            fallocate(&*file, FallocateFlags::KEEP_SIZE, 0, len)
+    {
+        return Err(full.into());
+    }
+    spool.rewind()?;
+    file.rewind()?;
+    io::copy(spool, file)?;
+    file.set_len(len)?;
+    file.sync_all()
 }
 
 /// Where spools are made.
@@ -85,7 +106,7 @@ mod tests {
             fs::read(&path).expect("read"),
             b"much longer than the new one"
         );
-        place.fill().expect("filled");
+        place.fill(None).expect("filled");
         assert_eq!(fs::read(&path).expect("read"), b"new");
         assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
         assert!(InPlace::open(&open, c"none").is_err());

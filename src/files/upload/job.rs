@@ -24,7 +24,7 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Task {
     /// Prepare a file. The seat is the upload's as long as it lives.
-    Create(Wish, Seat),
+    Create(Box<Wish>, Seat),
     Write(Vec<u8>),
     /// Nothing more comes.
     Commit,

@@ -19,7 +19,6 @@ use crate::transfer::Nanos;
 /// The books of one root.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    policy: Arc<Policy>,
     dir: PathBuf,
     books: Mutex<Books>,
 }
@@ -42,6 +41,8 @@ struct Books {
 #[derive(Debug)]
 pub(super) struct Share {
     ledger: Arc<Ledger>,
+    /// The bounds when it began, which are its bounds to the end.
+    policy: Arc<Policy>,
     client: IpAddr,
     promised: u64,
     written: u64,
@@ -53,13 +54,12 @@ pub(super) struct Share {
 
 impl Ledger {
     /// `stored` is what the directory holds.
-    pub(super) fn new(policy: Arc<Policy>, dir: PathBuf, stored: u64) -> Self {
+    pub(super) fn new(dir: PathBuf, stored: u64) -> Self {
         let books = Books {
             stored,
             ..Books::default()
         };
         Self {
-            policy,
             dir,
             books: Mutex::new(books),
         }
@@ -69,6 +69,7 @@ impl Ledger {
     /// name now. The file system is asked for room, too.
     pub(super) fn open(
         self: &Arc<Self>,
+        policy: &Arc<Policy>,
         client: IpAddr,
         path: &[u8],
         size: Option<u64>,
@@ -81,6 +82,7 @@ impl Ledger {
         };
         let mut share = Share {
             ledger: Arc::clone(self),
+            policy: Arc::clone(policy),
             client,
             promised: 0,
             written: 0,
@@ -148,8 +150,9 @@ impl Share {
         if let Some((owner, size)) = books.files.remove(path) {
             release(&mut books.clients, owner, size);
         }
-        // Dropping the share gives back what was promised.
-        if self.ledger.policy.max_client.is_some() && books.files.len() < UPLOADED_FILES {
+        // Whether there is a quota or not: one may come with other settings. Dropping the share gives
+        // back what was promised.
+        if books.files.len() < UPLOADED_FILES {
             books.files.insert(path.into(), (self.client, self.written));
             *books.clients.entry(self.client).or_default() += self.written;
         }
@@ -168,14 +171,14 @@ impl Share {
         self.promised += bytes;
         books.promised += bytes;
         books.unwritten += bytes;
-        if bytes > 0 && ledger.policy.max_client.is_some() {
+        if bytes > 0 {
             *books.clients.entry(self.client).or_default() += bytes;
         }
         Ok(())
     }
 
     fn check(&self, books: &Books, bytes: u64) -> Result<(), Bound> {
-        let policy = &self.ledger.policy;
+        let policy = &self.policy;
         let over = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);
         if over(policy.max_file, self.promised.saturating_add(bytes)) {
             return Err(Bound::Alone("--upload-max-file"));
@@ -200,9 +203,7 @@ impl Drop for Share {
         books.promised = books.promised.saturating_sub(self.promised);
         let unwritten = self.promised.saturating_sub(self.written);
         books.unwritten = books.unwritten.saturating_sub(unwritten);
-        if self.ledger.policy.max_client.is_some() {
-            release(&mut books.clients, self.client, self.promised);
-        }
+        release(&mut books.clients, self.client, self.promised);
     }
 }
 
@@ -237,22 +238,28 @@ mod tests {
 
     struct Place {
         dir: tempfile::TempDir,
+        policy: Arc<Policy>,
         ledger: Arc<Ledger>,
     }
 
     impl Place {
         fn new(policy: Policy) -> Self {
             let dir = tempfile::tempdir().expect("a directory");
-            let ledger = Ledger::new(Arc::new(policy), dir.path().to_owned(), 0);
-            let ledger = Arc::new(ledger);
-            Self { dir, ledger }
+            let ledger = Arc::new(Ledger::new(dir.path().to_owned(), 0));
+            let policy = Arc::new(policy);
+            Self {
+                dir,
+                policy,
+                ledger,
+            }
         }
 
         fn open(&self, client: IpAddr, path: &str, size: u64) -> Result<Share, UploadError> {
             let dir = fs::File::open(self.dir.path()).expect("a directory");
             let replaced = fs::metadata(self.dir.path().join(path)).map_or(0, |meta| meta.len());
             let (path, size) = (path.as_bytes(), (size > 0).then_some(size));
-            self.ledger.open(client, path, size, replaced, dir)
+            let policy = &self.policy;
+            self.ledger.open(policy, client, path, size, replaced, dir)
         }
 
         /// A whole upload.
@@ -313,6 +320,28 @@ mod tests {
         place
             .open(TWO, "e", 10)
             .expect("what came to nothing is given back");
+    }
+
+    #[test]
+    fn a_quota_that_comes_later_counts_what_came_before_and_spares_who_is_under_way() {
+        let mut place = Place::new(Policy::default());
+        place.put(ONE, "a", 60).expect("no bound");
+        let mut underway = place.open(ONE, "b", 0).expect("no bound");
+        place.policy = Arc::new(Policy {
+            max_client: Some(100),
+            ..Policy::default()
+        });
+        assert_eq!(
+            refused(place.open(ONE, "c", 41)),
+            Some("--upload-max-client")
+        );
+        underway.grow(1000).expect("no bound when it began");
+        assert_eq!(
+            refused(place.open(ONE, "c", 1)),
+            Some("--upload-max-client")
+        );
+        drop(underway);
+        place.open(ONE, "c", 40).expect("room");
     }
 
     #[test]

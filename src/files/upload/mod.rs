@@ -4,6 +4,7 @@
 mod clerk;
 mod disk;
 mod error;
+mod finisher;
 mod in_place;
 mod job;
 mod ledger;
@@ -25,13 +26,14 @@ use std::sync::Arc;
 use std::thread;
 
 pub use error::UploadError;
+pub use finisher::{Finisher, finish};
 pub use job::{News, What};
 pub use policy::{InTftpd, Policy, Replace};
 
 pub(super) use sweep::PREFIX;
 
 use self::job::{Job, Key, Seat, Task};
-use self::place::{Aim, Place, Wish};
+use self::place::{Aim, Place, Wish, aim_at};
 use self::runtime::Runtime;
 use self::threads::Threads;
 use super::{Deliver, Finder, RelPath};
@@ -78,21 +80,23 @@ impl core::error::Error for StartError {}
 impl Uploads {
     /// Sweeps the roots of `finder` that take uploads and starts the threads; `shards` are the
     /// receivers of news by number. With `ring`, writes go by io_uring where the kernel allows it.
+    /// `finisher` fills files in place. Of `policy` only its way with leftovers counts here: each upload brings its own.
     ///
     /// # Errors
     /// When a directory cannot be used, or the system gives no thread.
     pub fn start(
-        policy: Policy,
+        policy: &Policy,
         finder: &Arc<Finder>,
         shards: Vec<Arc<dyn Deliver>>,
         ring: bool,
+        finisher: Option<Finisher>,
     ) -> Result<Self, StartError> {
-        let place = Arc::new(Place::new(Arc::new(policy)));
+        let place = Arc::new(Place::new(finisher));
         let found = place
-            .survey(finder)
+            .survey(finder, policy)
             .map_err(|error| StartError::System("list the upload directory", error))?;
         let no_thread = |error| StartError::System("start the upload threads", error);
-        if place.policy.in_tftpd.is_some() {
+        if policy.in_tftpd.is_some() {
             sweep_later(&place, finder).map_err(no_thread)?;
         }
         let shards = shards.into();
@@ -134,12 +138,13 @@ impl Uploads {
             client: wanted.client,
             local: wanted.local,
             finder: Arc::clone(wanted.finder),
+            policy: Arc::clone(wanted.policy),
             name: name.into(),
             options: wanted.options.as_bytes().into(),
             netascii: wanted.mode == Mode::Netascii,
             size: wanted.size,
         };
-        self.submit(shard, ticket, Task::Create(wish, seat))
+        self.submit(shard, ticket, Task::Create(Box::new(wish), seat))
     }
 
     /// Writes the next bytes; [`What::Written`] hands their memory back.
@@ -185,6 +190,8 @@ pub struct Wanted<'a> {
     pub mode: Mode,
     /// Says where the name leads.
     pub finder: &'a Arc<Finder>,
+    /// Says whether it may be written, and how much.
+    pub policy: &'a Arc<Policy>,
     /// Empty unless the naming policy [needs](crate::names::Needs) them.
     pub options: Options<'a>,
     /// Bytes that will come, where that is known.
@@ -206,18 +213,17 @@ pub struct Preview {
 /// # Errors
 /// As the client would be refused.
 pub fn preview(
-    policy: Policy,
+    policy: &Policy,
     finder: &Finder,
     wish: &super::Wish<'_>,
     trace: &mut Trace<'_>,
 ) -> Result<Preview, UploadError> {
-    let place = Place::new(Arc::new(policy));
     let Aim {
         root,
         path,
         replaced,
         ..
-    } = place.aim_at(finder, wish, trace)?;
+    } = aim_at(finder, policy, wish, trace)?;
     Ok(Preview {
         root,
         path,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::Stat;
 
 use super::error::UploadError;
+use super::finisher::Finisher;
 use super::ledger::Ledger;
 use super::policy::{Policy, Replace};
 use super::rivals::Rivals;
@@ -15,6 +16,8 @@ use super::sweep::{Found, Sweep, survey};
 use super::target::Target;
 use crate::clock;
 use crate::files::finder::{self, Finder};
+use crate::files::lanes::lane_of;
+use crate::files::storage::Known as Storages;
 use crate::files::{OpenError, RelPath, Root};
 use crate::names::{Choice, Operation, RootId, Trace};
 use crate::wire::options::Options;
@@ -22,10 +25,13 @@ use crate::wire::options::Options;
 /// What all uploads share.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) policy: Arc<Policy>,
     pub(super) rivals: Arc<Rivals>,
     /// Files without a name can be given one here.
     pub(super) anonymous: bool,
+    /// Who fills files in place, if not this process.
+    pub(super) finisher: Option<Finisher>,
+    /// What is remembered of none is asked away from the thread that takes the jobs.
+    storages: Storages,
     /// By the roots' directories, which outlive their numbers.
     ledgers: Mutex<Vec<(PathBuf, Arc<Ledger>)>>,
 }
@@ -35,8 +41,9 @@ pub(super) struct Place {
 pub(super) struct Wish {
     pub(super) client: IpAddr,
     pub(super) local: Option<IpAddr>,
-    /// The rules that were in force when the request came.
+    /// The rules that were in force when the request came, for names and for uploads.
     pub(super) finder: Arc<Finder>,
+    pub(super) policy: Arc<Policy>,
     pub(super) name: Box<[u8]>,
     pub(super) options: Box<[u8]>,
     pub(super) netascii: bool,
@@ -67,31 +74,33 @@ pub(super) struct Aim {
 }
 
 impl Place {
-    pub(super) fn new(policy: Arc<Policy>) -> Self {
+    pub(super) fn new(finisher: Option<Finisher>) -> Self {
         Self {
-            policy,
             rivals: Arc::default(),
             anonymous: Path::new("/proc/self/fd").exists(),
+            finisher,
+            storages: Storages::default(),
             ledgers: Mutex::default(),
         }
     }
 
-    /// Counts what the roots hold, as far as a quota asks for it, and sweeps them.
+    /// Counts what the roots hold and sweeps them. What stands in for in.tftpd does neither: its roots
+    /// may be large, and its clients have no quotas.
     ///
     /// # Errors
     /// When one of them cannot be listed.
-    pub(super) fn survey(&self, finder: &Finder) -> std::io::Result<Found> {
+    pub(super) fn survey(&self, finder: &Finder, policy: &Policy) -> std::io::Result<Found> {
         let mut all = Found::default();
         let mut ledgers = Vec::new();
         for (_, root) in finder.writable() {
-            let found = match self.policy.in_tftpd {
+            let found = match policy.in_tftpd {
                 None => survey(root.path(), Sweep::All)?,
                 Some(_) => Found::default(),
             };
             all.swept += found.swept;
             all.bytes += found.bytes;
             let path = root.path().to_owned();
-            ledgers.push((path, self.ledger(root.path(), found.bytes)));
+            ledgers.push((path, ledger(root.path(), found.bytes)));
         }
         *self.ledgers.lock().unwrap_or_else(PoisonError::into_inner) = ledgers;
         Ok(all)
@@ -113,58 +122,73 @@ impl Place {
         if let Some((_, ledger)) = ledgers.iter().find(|(other, _)| *other == path) {
             return Arc::clone(ledger);
         }
-        // A root that came with new settings.
-        let stored = survey(path, Sweep::Nothing).map_or(0, |found| found.bytes);
-        let ledger = self.ledger(path, stored);
+        // A root that came with new settings. Uploads into it have their temporary files already.
+        let before = Sweep::Before(clock::wall());
+        let stored = survey(path, before).map_or(0, |found| found.bytes);
+        let ledger = ledger(path, stored);
         ledgers.push((path.to_owned(), Arc::clone(&ledger)));
         ledger
     }
 
-    fn ledger(&self, dir: &Path, stored: u64) -> Arc<Ledger> {
-        Arc::new(Ledger::new(
-            Arc::clone(&self.policy),
-            dir.to_owned(),
-            stored,
-        ))
+    /// Which storage may hold a wish up, as far as that is known without asking one.
+    pub(super) fn lane(&self, wish: &Wish) -> u64 {
+        let verdict = wish.finder.decide_quickly(&wish.of_names(), &self.storages);
+        match verdict {
+            Ok(Ok(choices)) => match choices.first() {
+                Some(Choice::File(target)) => lane_of(target.root, &target.name),
+                _ => 0,
+            },
+            Ok(Err(_)) => 0,
+            Err(unsure) => lane_of(unsure.root, &unsure.name),
+        }
     }
 
     /// Where a wish leads, if it may be granted.
-    pub(super) fn aim(&self, wish: &Wish) -> Result<Aim, UploadError> {
-        self.aim_at(&wish.finder, &wish.of_names(), &mut Trace::off())
+    pub(super) fn aim(wish: &Wish) -> Result<Aim, UploadError> {
+        aim_at(
+            &wish.finder,
+            &wish.policy,
+            &wish.of_names(),
+            &mut Trace::off(),
+        )
     }
+}
 
-    /// The same; what was tried goes to `trace`.
-    pub(super) fn aim_at(
-        &self,
-        finder: &Finder,
-        wish: &finder::Wish<'_>,
-        trace: &mut Trace<'_>,
-    ) -> Result<Aim, UploadError> {
-        let choices = finder.decide(wish, trace);
-        let choices = choices.map_err(OpenError::Refused)?;
-        let chosen = choices.into_iter().find_map(|choice| match choice {
-            Choice::File(target) => Some(target),
-            Choice::Virtual(_) => None,
-        });
-        // Nothing that the rules name exists for this client.
-        let chosen = chosen.ok_or(UploadError::Missing)?;
-        let (root, path) = finder.place(&chosen)?;
-        if !self.policy.allows(path.as_bytes()) {
-            return Err(UploadError::NotAllowed);
-        }
-        let target = match Target::find(root, &path) {
-            // Where only existing files are written, it is the file that is missing.
-            Err(UploadError::NoDirectory) if self.policy.replace == Replace::Required => {
-                return Err(UploadError::Missing);
-            }
-            result => result?,
-        };
-        let replaced = target.occupant(&self.policy)?;
-        Ok(Aim {
-            root: chosen.root,
-            path,
-            target,
-            replaced,
-        })
+/// The same; what was tried goes to `trace`.
+pub(super) fn aim_at(
+    finder: &Finder,
+    policy: &Policy,
+    wish: &finder::Wish<'_>,
+    trace: &mut Trace<'_>,
+) -> Result<Aim, UploadError> {
+    let choices = finder.decide(wish, trace);
+    let choices = choices.map_err(OpenError::Refused)?;
+    let chosen = choices.into_iter().find_map(|choice| match choice {
+        Choice::File(target) => Some(target),
+        Choice::Virtual(_) => None,
+    });
+    // Nothing that the rules name exists for this client.
+    let chosen = chosen.ok_or(UploadError::Missing)?;
+    let (root, path) = finder.place(&chosen)?;
+    if !policy.allows(path.as_bytes()) {
+        return Err(UploadError::NotAllowed);
     }
+    let target = match Target::find(root, &path) {
+        // Where only existing files are written, it is the file that is missing.
+        Err(UploadError::NoDirectory) if policy.replace == Replace::Required => {
+            return Err(UploadError::Missing);
+        }
+        result => result?,
+    };
+    let replaced = target.occupant(policy)?;
+    Ok(Aim {
+        root: chosen.root,
+        path,
+        target,
+        replaced,
+    })
+}
+
+fn ledger(dir: &Path, stored: u64) -> Arc<Ledger> {
+    Arc::new(Ledger::new(dir.to_owned(), stored))
 }

@@ -2,7 +2,7 @@
 //! It never holds a name for a client that may have died: nobody waits for anybody.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::error::UploadError;
 
@@ -10,6 +10,8 @@ use super::error::UploadError;
 #[derive(Debug, Default)]
 pub(super) struct Rivals {
     names: Mutex<HashMap<Box<[u8]>, Name>>,
+    /// A name has been given, or could not be.
+    published: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -17,6 +19,8 @@ struct Name {
     uploads: usize,
     /// How often an upload of this name was complete while others were under way.
     won: u64,
+    /// One is about to get the name, which may take its disk a while.
+    publishing: bool,
 }
 
 /// One upload's entry for its name.
@@ -54,19 +58,39 @@ impl Entry {
         self.check_in(names.get(&self.place))
     }
 
-    /// Gives the file its name by `publish`, unless another upload was faster. Only one does so at a
-    /// time.
+    /// Gives the file its name by `publish`, unless another upload was faster. For each name only one
+    /// does so at a time; other names do not wait for it.
     pub(super) fn win<T>(
         &self,
         publish: impl FnOnce() -> Result<T, UploadError>,
     ) -> Result<T, UploadError> {
-        let mut names = self.rivals.names();
-        self.check_in(names.get(&self.place))?;
-        let published = publish()?;
-        if let Some(name) = names.get_mut(&self.place) {
-            name.won += 1;
+        self.begin()?;
+        let published = publish();
+        if let Some(name) = self.rivals.names().get_mut(&self.place) {
+            name.publishing = false;
+            name.won += u64::from(published.is_ok());
         }
-        Ok(published)
+        self.rivals.published.notify_all();
+        published
+    }
+
+    /// Waits until nobody else is about to get the name, and then is.
+    fn begin(&self) -> Result<(), UploadError> {
+        let mut names = self.rivals.names();
+        loop {
+            self.check_in(names.get(&self.place))?;
+            match names.get_mut(&self.place) {
+                Some(name) if name.publishing => {
+                    let waited = self.rivals.published.wait(names);
+                    names = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+                Some(name) => {
+                    name.publishing = true;
+                    return Ok(());
+                }
+                None => return Ok(()),
+            }
+        }
     }
 
     fn check_in(&self, name: Option<&Name>) -> Result<(), UploadError> {
@@ -105,6 +129,32 @@ mod tests {
         assert_eq!(rivals.enter(b"a").win(|| Ok(())), Ok(()));
         drop((first, second, other));
         assert!(rivals.names().is_empty());
+    }
+
+    #[test]
+    fn names_do_not_wait_for_one_another_and_rivals_do() {
+        use std::sync::mpsc::channel;
+        use std::thread;
+        let rivals = Arc::<Rivals>::default();
+        let (slow, rival, other) = (rivals.enter(b"a"), rivals.enter(b"a"), rivals.enter(b"b"));
+        let ((begun, begins), (go, goes)) = (channel(), channel());
+        thread::scope(|scope| {
+            let slow = scope.spawn(move || {
+                slow.win(|| {
+                    begun.send(()).expect("somebody waits");
+                    goes.recv().expect("a word");
+                    Ok(())
+                })
+            });
+            begins.recv().expect("it begins");
+            assert_eq!(other.win(|| Ok(())), Ok(()));
+            assert!(rivals.enter(b"a").check().is_ok());
+            let rival = scope.spawn(move || rival.win(|| Ok(())));
+            go.send(()).expect("it waits");
+            assert_eq!(slow.join().expect("no panic"), Ok(()));
+            let late = rival.join().expect("no panic");
+            assert_eq!(late, Err(UploadError::Overtaken));
+        });
     }
 
     #[test]

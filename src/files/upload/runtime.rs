@@ -1,14 +1,15 @@
-//! Uploads on one thread with a tokio-uring runtime: a task for each, writes and fsyncs in the ring.
+//! Uploads on one thread with a tokio-uring runtime: a task for each, writes and fsyncs in the ring, and
+//! what has no place there on threads for each directory.
 //! It never makes a shard wait, and one upload's disk never makes another wait.
 
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_uring::fs::File;
 
 use super::clerk::{Case, Clerk};
@@ -17,11 +18,34 @@ use super::job::{Job, Key, Seat, Task};
 use super::place::{Place, Wish};
 use super::restrict;
 use crate::files::Deliver;
-use crate::limits::{RING_TRIES, UPLOAD_QUEUE, UPLOAD_RING};
+use crate::files::lanes::{Bounds, Lanes};
+use crate::limits::{
+    LANES_LAST_WORDS, MAX_UPLOADS, OPENER_THREADS, OPENERS_EACH, RING_TRIES, UPLOAD_QUEUE,
+    UPLOAD_RING,
+};
 
 /// Writes and syncs that are requests to the kernel.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ring;
+pub(super) struct Ring {
+    plain: Lanes<Plain>,
+}
+
+/// Plain calls.
+type Plain = Box<dyn FnOnce() + Send>;
+
+impl Ring {
+    /// # Errors
+    /// When the system gives no thread.
+    fn start() -> io::Result<Self> {
+        let bounds = Bounds {
+            threads: OPENER_THREADS,
+            each: OPENERS_EACH,
+            // Of each upload one at a time.
+            room: MAX_UPLOADS,
+        };
+        let plain = Lanes::start("ringboot-place", bounds, |work: Plain| work())?;
+        Ok(Self { plain })
+    }
+}
 
 impl Disk for Ring {
     type File = File;
@@ -34,18 +58,32 @@ impl Disk for Ring {
         file.write_all_at(bytes, offset).await
     }
 
+    async fn away<T: Send + 'static>(
+        &self,
+        lane: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, result) = oneshot::channel();
+        // Nobody waits any more where the answer finds no way.
+        let work = Box::new(move || drop(done.send(work())));
+        self.plain.submit(lane, work).ok()?;
+        result.await.ok()
+    }
+
     async fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_all().await
     }
 }
 
-/// The running thread. Dropping it ends what was asked, then the thread.
+/// The running thread. Dropping it ends what was asked, then the thread; but a storage that hangs does
+/// not keep the server from ending.
 #[derive(Debug)]
 pub(super) struct Runtime {
     /// Gone only while dropping.
     jobs: Option<Sender<Job>>,
     bell: Arc<Notify>,
-    thread: Option<JoinHandle<()>>,
+    /// Hangs up when the thread ends.
+    ended: Receiver<()>,
 }
 
 impl Runtime {
@@ -58,17 +96,21 @@ impl Runtime {
         let (ready, readiness) = bounded(1);
         let bell = Arc::new(Notify::new());
         let (place, shards, ring_bell) = (Arc::clone(place), Arc::clone(shards), Arc::clone(&bell));
-        let thread = thread::Builder::new()
+        let (running, ended) = bounded::<()>(0);
+        thread::Builder::new()
             .name("ringboot-upload".into())
             .spawn(move || {
-                let runtime = match restricted_runtime() {
-                    Ok(runtime) => runtime,
+                let _running = running;
+                let started =
+                    restricted_runtime().and_then(|runtime| Ok((runtime, Ring::start()?)));
+                let (runtime, disk) = match started {
+                    Ok(started) => started,
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 let clerk = Rc::new(Clerk {
                     place,
                     shards,
-                    disk: Ring,
+                    disk,
                 });
                 let _ = ready.send(Ok(()));
                 runtime.block_on(run(clerk, jobs, ring_bell));
@@ -77,7 +119,7 @@ impl Runtime {
             Ok(Ok(())) => Ok(Self {
                 jobs: Some(sender),
                 bell,
-                thread: Some(thread),
+                ended,
             }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(io::Error::other("the upload thread ended before it began")),
@@ -98,10 +140,8 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         self.jobs = None;
         self.bell.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // A panic has been told by the process's panic hook.
-            let _ = thread.join();
-        }
+        // A panic has been told by the process's panic hook.
+        let _ = self.ended.recv_timeout(LANES_LAST_WORDS.to_duration());
     }
 }
 
@@ -176,20 +216,21 @@ fn pass_on(clerk: &Rc<Clerk<Ring>>, tasks: &mut Tasks, running: &mpsc::Sender<()
 async fn serve(
     clerk: &Clerk<Ring>,
     key: Key,
-    wish: Wish,
+    wish: Box<Wish>,
     seat: Seat,
     mut inbox: mpsc::UnboundedReceiver<Task>,
 ) {
-    let Some(mut case): Option<Case<Ring>> = clerk.create(key, &wish, seat) else {
+    let Some(mut case): Option<Case<Ring>> = clerk.create(key, wish, seat).await else {
         return;
     };
     while let Some(task) = inbox.recv().await {
         match task {
             Task::Write(bytes) => clerk.write(key, Some(&mut case), bytes).await,
             Task::Commit => return clerk.commit(key, case).await,
-            Task::Create(..) | Task::Discard => return,
+            Task::Create(..) | Task::Discard => break,
         }
     }
+    clerk.discard(case).await;
 }
 
 #[cfg(test)]
@@ -206,11 +247,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("file");
         let plain = std::fs::File::create(&path).expect("created");
+        let ring = Ring::start().expect("a thread");
         runtime.block_on(async {
-            let file = Ring.adopt(plain);
-            let (written, _) = Ring.write(&file, b"bytes".to_vec(), 0).await;
+            let file = ring.adopt(plain);
+            let (written, _) = ring.write(&file, b"bytes".to_vec(), 0).await;
             written.expect("written");
-            Ring.sync(&file).await.expect("synced");
+            ring.sync(&file).await.expect("synced");
             let refused = File::open(&path).await.map(drop).unwrap_err();
             assert_eq!(refused.raw_os_error(), Some(libc::EACCES));
             let addr = "127.0.0.1:9".parse().expect("an address");

@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, fchmod, fchown,
@@ -12,6 +12,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::error::UploadError;
+use super::finisher::Finisher;
 use super::in_place::InPlace;
 use super::policy::{Policy, Replace};
 use super::sweep;
@@ -114,16 +115,17 @@ impl Target {
         Ok((file, temporary))
     }
 
-    /// Gives the file its name in one step: who looks sees all of the old one or all of the new.
+    /// Gives the open file of this number its name in one step: who looks sees all of the old one or all of the new.
     pub(super) fn publish(
         &self,
-        file: &impl AsRawFd,
+        file: RawFd,
         temporary: &mut Temporary,
         policy: &Policy,
+        finisher: Option<&Finisher>,
     ) -> Result<(), UploadError> {
         let occupied = self.occupant(policy)?.is_some();
         if let Some(into) = &mut temporary.into {
-            return Ok(into.fill()?);
+            return Ok(into.fill(finisher)?);
         }
         if !occupied {
             match self.publish_new(file, temporary) {
@@ -145,7 +147,7 @@ impl Target {
     }
 
     /// Takes the name only if nobody has it.
-    fn publish_new(&self, file: &impl AsRawFd, temporary: &mut Temporary) -> Result<(), Errno> {
+    fn publish_new(&self, file: RawFd, temporary: &mut Temporary) -> Result<(), Errno> {
         let Some(name) = temporary.name.take() else {
             return self.link(file, &self.name);
         };
@@ -162,15 +164,15 @@ impl Target {
         result.inspect_err(|_| temporary.name = Some(name))
     }
 
-    fn link_somewhere(&self, file: &impl AsRawFd) -> Result<CString, Errno> {
+    fn link_somewhere(&self, file: RawFd) -> Result<CString, Errno> {
         let name = CString::new(sweep::temporary_name()).map_err(|_| Errno::INVAL)?;
         self.link(file, &name)?;
         Ok(name)
     }
 
     /// Without privileges a file without a name is linked by way of /proc.
-    fn link(&self, file: &impl AsRawFd, name: &CString) -> Result<(), Errno> {
-        let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fn link(&self, file: RawFd, name: &CString) -> Result<(), Errno> {
+        let descriptor = format!("/proc/self/fd/{file}");
         linkat(CWD, descriptor, &self.dir, name, AtFlags::SYMLINK_FOLLOW)
     }
 

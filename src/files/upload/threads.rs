@@ -63,7 +63,7 @@ async fn work(
 ) {
     match task {
         Task::Create(wish, seat) => {
-            if let Some(case) = clerk.create(key, &wish, seat) {
+            if let Some(case) = clerk.create(key, wish, seat).await {
                 cases.insert(key, case);
             }
         }
@@ -73,7 +73,11 @@ async fn work(
                 clerk.commit(key, case).await;
             }
         }
-        Task::Discard => drop(cases.remove(&key)),
+        Task::Discard => {
+            if let Some(case) = cases.remove(&key) {
+                clerk.discard(case).await;
+            }
+        }
     }
 }
 

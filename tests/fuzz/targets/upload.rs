@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use ringboot::endpoint::{
-    CreateRequest, Datagram, Effects, Endpoint, Local, OpenRequest, Outcome, Peer, Policy, Refusal,
-    Report, Route, SocketId, Ticket, Train,
+    Datagram, Effects, Endpoint, Local, OpenRequest, Outcome, Peer, Policy, Refusal, Report, Route,
+    SocketId, Ticket, Train,
 };
 use ringboot::limits::DALLY;
 use ringboot::transfer::Nanos;
@@ -259,7 +259,7 @@ impl Effects for World {
         true
     }
 
-    fn create(&mut self, request: CreateRequest<'_>) -> bool {
+    fn create(&mut self, request: OpenRequest<'_>, _: Option<u64>) -> bool {
         self.wanted.push(request.ticket);
         let upload = Upload {
             peer: request.route.peer,

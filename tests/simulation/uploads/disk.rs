@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use ringboot::endpoint::{
-    CreateRequest, Effects, OpenRequest, Outcome, Peer, Refusal, Report, Route, Ticket, Train,
+    Effects, OpenRequest, Outcome, Peer, Refusal, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::Nanos;
 use ringboot::wire::{ErrorCode, Packet, decode};
@@ -133,7 +133,7 @@ impl Effects for Disk {
         true
     }
 
-    fn create(&mut self, request: CreateRequest<'_>) -> bool {
+    fn create(&mut self, request: OpenRequest<'_>, _: Option<u64>) -> bool {
         self.asked += 1;
         let name = std::str::from_utf8(request.name).expect("text");
         let number = name.strip_prefix("file-").expect("a name of ours");
