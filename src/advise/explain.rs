@@ -1,7 +1,9 @@
 //! `ringboot explain`: which rules a request meets, which file it means, what it is answered.
 //! It never sends anything: the same decision as the server's, with its reasons.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fs;
+use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -13,6 +15,7 @@ use super::{BAD, GOOD, USAGE, say};
 use crate::cli::ExplainArgs;
 use crate::config::{File, Plan};
 use crate::daemon;
+use crate::endpoint::Prefix;
 use crate::files::{Escaped, Finder, Found, OpenError, Wish, upload};
 use crate::names::{Operation, Trace};
 use crate::observe::log;
@@ -21,7 +24,7 @@ use crate::wire::options::Options;
 /// Prints what a request would come to.
 #[must_use]
 pub fn explain(args: &ExplainArgs) -> ExitCode {
-    let (plan, policy) = match plan(args) {
+    let (plan, file) = match plan(args) {
         Ok(both) => both,
         Err(why) => {
             log::last_words(&format!("ringboot: {why}"));
@@ -35,14 +38,22 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
             return ExitCode::from(BAD);
         }
     };
-    let mut lines = vec![request_line(args, &finder)];
-    let served = decide(args, (&plan, policy), &finder, &mut lines);
+    let asked = args.to.or_else(|| asked_at(args.from, &file));
+    let mut lines = vec![request_line(args, asked, &finder)];
+    let policy = daemon::upload_policy(&file);
+    let served = match turned_away(args.from, &file) {
+        Some(why) => {
+            lines.push(format!("answer: ERROR 2 \"Access violation\" ({why})"));
+            false
+        }
+        None => decide((args, asked), (&plan, policy), &finder, &mut lines),
+    };
     say(&lines);
     ExitCode::from(if served { GOOD } else { BAD })
 }
 
 /// The same layers as the server's: the file, the environment, the flags.
-fn plan(args: &ExplainArgs) -> Result<(Plan, upload::Policy), String> {
+fn plan(args: &ExplainArgs) -> Result<(Plan, File), String> {
     let root = args.root.as_ref();
     let flags = File {
         root: root.map(|root| Spanned::new(0..0, root.clone())),
@@ -53,10 +64,41 @@ fn plan(args: &ExplainArgs) -> Result<(Plan, upload::Policy), String> {
     let settings = daemon::settings(flags, args.config.as_deref());
     let settings = settings.map_err(|error| error.to_string())?;
     let plan = daemon::naming(&settings).map_err(|error| error.to_string())?;
-    Ok((plan, daemon::upload_policy(&settings.config.file)))
+    Ok((plan, settings.config.file))
 }
 
-fn request_line(args: &ExplainArgs, finder: &Finder) -> String {
+/// The address of ours that the client asks, if nobody says which: the only one that is served, or the
+/// one from which packets go to the client.
+fn asked_at(client: IpAddr, file: &File) -> Option<IpAddr> {
+    let listen = file.server().listen;
+    if let [only] = &listen[..]
+        && let Some(ip) = only.ip
+        && !ip.is_unspecified()
+    {
+        return Some(ip);
+    }
+    let any: IpAddr = match client {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // To connect a UDP socket sends nothing.
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((client, 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip())
+}
+
+/// Why this client gets nothing at all.
+fn turned_away(client: IpAddr, file: &File) -> Option<String> {
+    let access = file.access();
+    let covers = |prefix: &&Prefix| prefix.contains(client);
+    if let Some(prefix) = access.deny.iter().find(covers) {
+        return Some(format!("`deny` {prefix} is about this client"));
+    }
+    let allowed = access.allow.is_empty() || access.allow.iter().any(|prefix| covers(&prefix));
+    (!allowed).then(|| "nothing in `allow` is about this client".to_owned())
+}
+
+fn request_line(args: &ExplainArgs, asked: Option<IpAddr>, finder: &Finder) -> String {
     let operation = if args.write { "write" } else { "read" };
     let known = finder.hosts().look_up(args.from, args.mac);
     let mut line = format!(
@@ -72,11 +114,14 @@ fn request_line(args: &ExplainArgs, finder: &Finder) -> String {
     if let Some(hostname) = known.hostname {
         line.push_str(&format!(", hostname {hostname}"));
     }
+    if let Some(asked) = asked {
+        line.push_str(&format!(", asked at {asked}"));
+    }
     line
 }
 
 fn decide(
-    args: &ExplainArgs,
+    (args, asked): (&ExplainArgs, Option<IpAddr>),
     (plan, policy): (&Plan, upload::Policy),
     finder: &Finder,
     lines: &mut Vec<String>,
@@ -90,7 +135,7 @@ fn decide(
             Operation::Read
         },
         client: args.from,
-        local: args.to,
+        local: asked,
         mac: args.mac,
         options: Options::new(&options),
     };
@@ -120,7 +165,7 @@ fn decide_write(
         lines.push("answer: ERROR 2 \"Uploads are not allowed here\" (no --upload DIR)".into());
         return false;
     }
-    let found = upload::preview(policy, finder, wish, &mut Trace::to(lines));
+    let found = upload::preview(&policy, finder, wish, &mut Trace::to(lines));
     match found {
         Ok(found) => {
             let root = plan.roots.get(found.root.0);

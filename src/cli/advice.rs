@@ -57,7 +57,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "MAC")]
     pub mac: Option<Mac>,
 
-    /// The address of the server that the client asks
+    /// The address of the server that the client asks. Default: the one from which packets go to the client
     #[arg(long, value_name = "IP")]
     pub to: Option<IpAddr>,
 

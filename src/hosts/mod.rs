@@ -79,6 +79,7 @@ impl Hosts {
         for host in self.table.iter().filter(|host| host.ip == Some(ip)) {
             known.learn(host.mac, host.hostname.as_deref(), || "[[host]]".into());
         }
+        let named = known.hostname.is_some();
         if let Some(neighbours) = &self.neighbours
             && known.mac.is_none()
         {
@@ -93,10 +94,14 @@ impl Hosts {
                 });
             }
         }
+        // Whoever has told the hardware address, the name that the operator wrote beside it wins.
         let mac = known.mac;
         let mine = |host: &&Host| host.mac.is_some() && host.mac == mac;
-        for host in self.table.iter().filter(mine) {
-            known.learn(None, host.hostname.as_deref(), String::new);
+        let mut own = self.table.iter().filter(mine);
+        if let Some(hostname) = own.find_map(|host| host.hostname.as_ref())
+            && !named
+        {
+            known.hostname = Some(hostname.clone());
         }
         Some(known)
     }
@@ -178,5 +183,28 @@ mod tests {
         );
         let known = hosts.look_up("192.0.2.8".parse().expect("an address"), None);
         assert_eq!(known, Known::default());
+    }
+
+    /// The lease tells the hardware address, and by that the operator knows the machine.
+    #[test]
+    fn what_the_operator_wrote_beside_a_leased_hardware_address_wins() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("leases");
+        let text =
+            "0 02:00:00:00:00:01 192.0.2.7 theirs *\n0 02:00:00:00:00:02 192.0.2.8 other *\n";
+        std::fs::write(&path, text).expect("written");
+        let hosts = Hosts {
+            table: vec![Host {
+                ip: None,
+                mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+                hostname: Some("mine".into()),
+            }],
+            leases: vec![Leases::new(path, Format::Dnsmasq)],
+            ..Hosts::default()
+        };
+        for (ip, name) in [("192.0.2.7", "mine"), ("192.0.2.8", "other")] {
+            let known = hosts.look_up(ip.parse().expect("an address"), None);
+            assert_eq!(known.hostname.as_deref(), Some(name));
+        }
     }
 }

@@ -136,6 +136,43 @@ root = "other"
     assert_eq!(plain.0, Some(0), "{}", plain.1);
 }
 
+/// Whoever gets nothing is not told of files; and what the server would call itself is known.
+#[test]
+fn explain_knows_who_is_turned_away_and_which_address_is_asked() {
+    let site = Site::new(
+        r#"
+root = "root"
+[access]
+allow = ["127.0.0.0/8", "192.0.2.0/24"]
+deny = "192.0.2.128/25"
+[templates.t]
+content = "from {{server}}"
+[[rule]]
+match = '^made$'
+template = "t"
+"#,
+    )
+    .files(&["root/a"]);
+    let config = site.config();
+    let explain =
+        |name: &str, from: &str| run(&["explain", name, "--config", &config, "--from", from]);
+    for (from, why) in [
+        ("192.0.2.200", "`deny` 192.0.2.128/25 is about this client"),
+        ("198.51.100.1", "nothing in `allow` is about this client"),
+    ] {
+        let (status, said) = explain("a", from);
+        assert_eq!(status, Some(1), "{said}");
+        says(
+            &said,
+            &format!("answer: ERROR 2 \"Access violation\" ({why})"),
+        );
+    }
+    let (status, said) = explain("made", "127.0.0.9");
+    assert_eq!(status, Some(0), "{said}");
+    says(&said, "asked at 127.0.0.1");
+    says(&said, "from 127.0.0.1");
+}
+
 #[test]
 fn check_names_the_line_the_column_and_the_nearest_key() {
     for (config, wanted) in [

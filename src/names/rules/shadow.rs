@@ -70,8 +70,76 @@ fn covers_name(first: &When, later: &When, changed: bool) -> bool {
     match (&first.name, &later.name) {
         (None, _) => true,
         (Some(first), _) if takes_all(first.as_str()) => true,
-        (Some(first), Some(later)) => !changed && first.as_str() == later.as_str(),
+        (Some(first), Some(later)) => {
+            let (first, later) = (first.as_str(), later.as_str());
+            !changed && (first == later || begins(first, later))
+        }
         (Some(_), None) => false,
+    }
+}
+
+/// Whether every name that fits `later` has the plain text in it that is all that `first` asks for.
+fn begins(first: &str, later: &str) -> bool {
+    let (Some(first), Some(later)) = (Plain::of(first), Plain::of(later)) else {
+        return false;
+    };
+    let contains = if first.anchored {
+        later.anchored && later.text.starts_with(&first.text)
+    } else {
+        later.text.contains(&first.text)
+    };
+    first.whole && contains
+}
+
+/// The plain text with which an expression begins.
+struct Plain {
+    /// It is the beginning of the name, too.
+    anchored: bool,
+    text: String,
+    /// Nothing else is asked for.
+    whole: bool,
+}
+
+impl Plain {
+    fn of(source: &str) -> Option<Self> {
+        // One of several, or letters of any case.
+        if source.contains('|') || source.contains("(?") {
+            return None;
+        }
+        let (anchored, rest) = match source.strip_prefix('^') {
+            Some(rest) => (true, rest),
+            None => (false, source),
+        };
+        let mut text = String::new();
+        let mut letters = rest.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                // What stands behind a quantifier may be missing.
+                '*' | '?' | '{' | '+' => {
+                    text.pop();
+                }
+                '\\' if letters.peek().is_some_and(char::is_ascii_punctuation) => {
+                    text.extend(letters.next());
+                    continue;
+                }
+                '\\' | '.' | '[' | '(' | ')' | '$' | '^' => {}
+                plain => {
+                    text.push(plain);
+                    continue;
+                }
+            }
+            let whole = false;
+            return Some(Self {
+                anchored,
+                text,
+                whole,
+            });
+        }
+        Some(Self {
+            anchored,
+            text,
+            whole: true,
+        })
     }
 }
 
@@ -124,6 +192,31 @@ mod tests {
 
     fn places(rules: &[Rule]) -> Vec<usize> {
         never(rules).into_iter().map(|(place, _)| place).collect()
+    }
+
+    #[test]
+    fn a_longer_beginning_is_taken_by_a_shorter_one() {
+        for (first, later, never) in [
+            ("^a", "^ab", true),
+            ("^boot/", "^boot/(.*)[.]cfg$", true),
+            ("^a[.]b", "^a[.]b", true),
+            (r"^a\.b", r"^a\.bc", true),
+            ("b", "^abc", true),
+            ("b", "abc$", true),
+            ("^a", "a", false),
+            ("^ab", "^a", false),
+            ("^ab", "^ab?", false),
+            ("^ab", "^ab*c", false),
+            ("^a$", "^ab", false),
+            ("^a", "^ab|^c", false),
+            ("^a", "(?i)^ab", false),
+            ("(?i)^a", "^ab", false),
+            ("^a.", r"^a\.b", false),
+            (r"^a\d", "^a1", false),
+        ] {
+            let rules = [rule(first, &[], End::Stop), rule(later, &[], End::Stop)];
+            assert_eq!(places(&rules) == [1], never, "{first} {later}");
+        }
     }
 
     #[test]
