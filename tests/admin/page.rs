@@ -153,6 +153,12 @@ fn the_page_shows_the_farm_and_obeys() {
     browser.until("document.querySelector('#rows [data-state=stuck]') === null");
     assert!(watched.server.stop().contains("SIGTERM"));
     browser.until("document.getElementById('link').dataset.state === 'lost'");
+    // What cannot be asked for any more is not taken for forgotten.
+    browser.click("#rows .name");
+    browser.until(
+        "document.getElementById('detail-verdict').textContent === 'The server does not answer.'",
+    );
+    browser.until("document.getElementById('detail-name').textContent === '127.0.1.4'");
 }
 
 #[test]

@@ -317,6 +317,7 @@ async function show(id, from) {
   open = id;
   opener = from;
   $("timeline").replaceChildren();
+  put($("detail-name"), machines.has(id) ? title(machines.get(id)) : "");
   await refresh();
   $("detail").hidden = false;
   $("detail-name").focus();
@@ -333,7 +334,8 @@ async function refresh() {
   if (id === null) return;
   const answer = await fetch("machine?" + id).catch(() => null);
   if (open !== id) return;
-  if (!answer || !answer.ok) { put($("detail-verdict"), "This machine is no longer remembered."); return; }
+  if (!answer) { put($("detail-verdict"), "The server does not answer."); return; }
+  if (!answer.ok) { put($("detail-verdict"), "This machine is no longer remembered."); return; }
   detail(await answer.json());
 }
 function detail(it) {
