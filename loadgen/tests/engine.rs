@@ -194,6 +194,19 @@ fn pxelinux_says_goodbye_behind_its_last_ack() {
 }
 
 #[test]
+fn the_last_ack_of_a_run_is_sent() {
+    let fake = Fake::start(bytes(10), Fault::None);
+    // Each thread's only transfer is its last.
+    let mut plan = plan(fake.addr, 16, "file", habits(&[]));
+    plan.threads = Some(16);
+    for _ in 0..10 {
+        let result = run(&plan);
+        assert_eq!(result.transfers.completed, 16);
+        assert_eq!(result.packets.sent, 16 * 2, "requests and ACKs");
+    }
+}
+
+#[test]
 fn a_bad_network_costs_time_and_no_content() {
     let case = Case::new(20_000);
     let server = Server::start(case.root.path());

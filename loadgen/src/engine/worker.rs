@@ -102,7 +102,6 @@ impl<'a> Worker<'a> {
             shared,
             thread,
             crew,
-            link,
             starts: shared.schedule().peekable(),
             reports,
             spare,
@@ -112,7 +111,8 @@ impl<'a> Worker<'a> {
             interval: 0,
             interval_end: Nanos::MAX,
             warm: false,
-            backlog: Backlog::new(shared.zero),
+            backlog: Backlog::new(shared.zero, link.looks()),
+            link,
             window: shared.largest_window(),
         }
     }
@@ -131,6 +131,10 @@ impl<'a> Worker<'a> {
                 failure = Some(error);
                 break;
             }
+        }
+        // The last ACK may be the answer to what came while we looked for something to do.
+        if failure.is_none() {
+            failure = self.send().err();
         }
         let now = clock::now();
         self.crew.now = now;
@@ -233,9 +237,7 @@ impl<'a> Worker<'a> {
                 .lateness
                 .saturating_record_n(late, count);
         }
-        if !received.more {
-            self.backlog.drained(now);
-        }
+        self.backlog.looked(now, received.more);
         Ok(received.datagrams > 0)
     }
 
@@ -261,7 +263,7 @@ impl<'a> Worker<'a> {
             }
             let crew = &mut self.crew;
             let received = self.link.receive(&mut |datagram| crew.take(datagram))?;
-            self.backlog.drained(now);
+            self.backlog.looked(now, received.more);
             if received.datagrams > 0 {
                 break;
             }

@@ -12,9 +12,11 @@ use super::{Datagram, Lane, Link, Reading, Received, Route};
 pub struct Mmsg {
     sockets: Sockets,
     inbox: Inbox,
-    /// One for each of few sockets, or one for all.
-    outboxes: Vec<Outbox>,
+    outbox: Outbox,
     ready: Ready,
+    /// Of few sockets: whose turn it is, and how many were not full since one was.
+    next: usize,
+    calm: usize,
 }
 
 impl Mmsg {
@@ -22,11 +24,12 @@ impl Mmsg {
     /// When the kernel refuses an epoll set.
     pub fn new(sockets: Sockets, reading: Reading) -> io::Result<Self> {
         let ready = Ready::new(&sockets)?;
-        let outboxes = if ready.is_few() { sockets.len() } else { 1 };
         Ok(Self {
             inbox: Inbox::new(reading),
-            outboxes: (0..outboxes).map(|_| Outbox::new()).collect(),
+            outbox: Outbox::new(),
             ready,
+            next: 0,
+            calm: 0,
             sockets,
         })
     }
@@ -49,23 +52,21 @@ impl Link for Mmsg {
     fn send(&mut self, route: Route, packet: &[u8]) -> io::Result<()> {
         let lane = route.lane as usize;
         let fd = self.sockets.fd(lane);
-        let outboxes = self.outboxes.len();
-        match self.outboxes.get_mut(lane % outboxes) {
-            Some(outbox) => outbox.push(fd, route, packet),
-            None => Ok(()),
-        }
+        self.outbox.push(fd, route, packet)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.outboxes.iter_mut().try_for_each(Outbox::flush)
+        self.outbox.flush()
     }
 
     fn receive(&mut self, take: &mut dyn FnMut(Datagram<'_>)) -> io::Result<Received> {
         let mut received = Received::default();
         if self.ready.is_few() {
-            for lane in 0..self.sockets.len() {
-                self.receive_from(lane, &mut received, take)?;
-            }
+            let lane = self.next;
+            self.next = (lane + 1) % self.sockets.len().max(1);
+            self.receive_from(lane, &mut received, take)?;
+            self.calm = if received.more { 0 } else { self.calm + 1 };
+            received.more = self.calm < self.sockets.len();
             return Ok(received);
         }
         self.ready.wait(0)?;
@@ -74,6 +75,14 @@ impl Link for Mmsg {
             self.receive_from(lane, &mut received, take)?;
         }
         Ok(received)
+    }
+
+    fn looks(&self) -> usize {
+        if self.ready.is_few() {
+            self.sockets.len()
+        } else {
+            1
+        }
     }
 
     fn wait(&mut self, nanos: u64) -> io::Result<()> {

@@ -74,9 +74,14 @@ pub trait Link {
     /// Everything queued leaves.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Takes what is there, at most a batch of each socket, and says how many datagrams it was
-    /// and whether more may be waiting.
+    /// Takes a batch of what is there and says how many datagrams it was and whether more may be
+    /// waiting.
     fn receive(&mut self, take: &mut dyn FnMut(Datagram<'_>)) -> io::Result<Received>;
+
+    /// After so many calls of `receive` every socket was looked at.
+    fn looks(&self) -> usize {
+        1
+    }
 
     /// Sleeps until something comes or so many nanoseconds are over.
     fn wait(&mut self, nanos: u64) -> io::Result<()>;

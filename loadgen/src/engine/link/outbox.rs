@@ -19,7 +19,9 @@ pub(super) struct Outbox {
     /// Only held: the headers point here.
     _controls: Box<[Control]>,
     vectors: Box<[libc::iovec]>,
+    /// Packets one behind the other: ACKs that lay apart would fight for the same cache sets.
     bytes: Box<[u8]>,
+    used: usize,
     headers: Box<[libc::mmsghdr]>,
     waiting: usize,
     fd: RawFd,
@@ -30,13 +32,11 @@ impl Outbox {
         let mut names = vec![Name::empty(); BATCH].into_boxed_slice();
         let mut controls = vec![Control::EMPTY; BATCH].into_boxed_slice();
         let mut bytes = vec![0_u8; BATCH * SEND_BYTES].into_boxed_slice();
-        let mut vectors: Box<[libc::iovec]> = bytes
-            .chunks_exact_mut(SEND_BYTES)
-            .map(|chunk| libc::iovec {
-                iov_base: chunk.as_mut_ptr().cast(),
-                iov_len: 0,
-            })
-            .collect();
+        let empty = libc::iovec {
+            iov_base: bytes.as_mut_ptr().cast(),
+            iov_len: 0,
+        };
+        let mut vectors = vec![empty; BATCH].into_boxed_slice();
         // SAFETY: all-zero bytes are a valid mmsghdr.
         let empty: libc::mmsghdr = unsafe { std::mem::zeroed() };
         let mut headers = vec![empty; BATCH].into_boxed_slice();
@@ -51,6 +51,7 @@ impl Outbox {
             _controls: controls,
             vectors,
             bytes,
+            used: 0,
             headers,
             waiting: 0,
             fd: -1,
@@ -65,8 +66,14 @@ impl Outbox {
         self.fd = fd;
         let at = self.waiting;
         let len = packet.len().min(SEND_BYTES);
-        self.bytes[at * SEND_BYTES..][..len].copy_from_slice(&packet[..len]);
-        self.vectors[at].iov_len = len;
+        // No batch is larger than `BATCH` packets of `SEND_BYTES`.
+        let place = &mut self.bytes[self.used..][..len];
+        place.copy_from_slice(&packet[..len]);
+        self.vectors[at] = libc::iovec {
+            iov_base: place.as_mut_ptr().cast(),
+            iov_len: len,
+        };
+        self.used += len;
         let header = &mut self.headers[at].msg_hdr;
         header.msg_namelen = self.names[at].set(route.to);
         header.msg_controllen = 0;
@@ -105,11 +112,13 @@ impl Outbox {
                 ) => at += 1,
                 _ => {
                     self.waiting = 0;
+                    self.used = 0;
                     return Err(error);
                 }
             }
         }
         self.waiting = 0;
+        self.used = 0;
         Ok(())
     }
 
