@@ -19,6 +19,8 @@ impl ReadTransfer {
     /// These blocks are not in memory. They stay here until [`loaded`](Self::loaded), or until it
     /// is time to ask for them again.
     pub fn park(&mut self, now: Nanos, blocks: BlockRange) {
+        // What is sent once more, for want of room in a socket, may be the end of a flight that had left before.
+        self.departed = self.departed.max(blocks.first.saturating_sub(1));
         self.parked_from = blocks.first;
         self.deadline = now + DISK_ASK_AGAIN;
     }

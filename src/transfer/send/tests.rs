@@ -91,6 +91,17 @@ fn what_waits_for_the_disk_goes_with_what_follows_and_is_no_round_trip() {
     assert_eq!(transfer.resends(), 0);
 }
 
+/// The end of a window met a full socket, and by the time that there was room a cold part of the file.
+#[test]
+fn what_left_before_the_blocks_that_wait_may_be_acknowledged() {
+    let mut transfer = windowed(100_000);
+    assert_eq!(transfer.ack(at(20), 4), send(5, 4));
+    transfer.park(at(21), BlockRange { first: 7, count: 2 });
+    assert_eq!(transfer.ack(at(30), 8), Step::Nothing, "never sent");
+    assert_eq!(transfer.ack(at(30), 6), send(7, 4));
+    assert_eq!(transfer.resends(), 0);
+}
+
 /// Blocks that wait for the disk are resent once, however many gaps are told of meanwhile.
 #[test]
 fn a_gap_among_blocks_that_wait_for_the_disk_counts_them_once() {
