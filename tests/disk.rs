@@ -61,6 +61,20 @@ try = ['none', 'hot']
 const SLOW_LEN: usize = 700_001;
 const OPTIONS: [(&str, &str); 1] = [("blksize", "1024")];
 
+const SCHED_OTHER: u32 = 0;
+const SCHED_BATCH: u32 = 3;
+
+/// By which rules a thread of the server's gets a core (proc(5), field 41).
+fn policy(server: &Server, thread: &str) -> u32 {
+    let path = format!("/proc/{}/task/{}/stat", server.pid(), server.thread(thread));
+    let stat = std::fs::read_to_string(path).expect("a running thread");
+    let behind_name = stat.rsplit(')').next().expect("fields");
+    let field = behind_name.split_whitespace().nth(41 - 3);
+    field
+        .and_then(|field| field.parse().ok())
+        .expect("a number")
+}
+
 backends! {
     fn a_slow_disk_holds_up_only_those_who_need_it(setup) {
         if !privileged() {
@@ -95,6 +109,16 @@ backends! {
         });
         drop(server);
         drop(disk);
+    }
+
+    /// Where they share a core, a request would cost three changes of thread in the middle of packets.
+    fn threads_that_work_for_a_shard_do_not_interrupt_it(setup) {
+        let root = Root::with("file", b"short");
+        let server = Server::on(root.path(), setup).shards(1).start();
+        assert_eq!(policy(&server, "ringboot-0"), SCHED_OTHER);
+        for name in ["ringboot-files", "ringboot-log"] {
+            assert_eq!(policy(&server, name), SCHED_BATCH, "{name}");
+        }
     }
 
     /// A file server that does not answer: who asks for a file there waits, nobody else does,

@@ -8,6 +8,7 @@ mod finisher;
 mod from_cli;
 mod in_tftpd;
 mod inherited;
+mod precedence;
 mod reload;
 pub mod sandbox;
 mod sight;
@@ -150,6 +151,7 @@ pub fn serve(args: &ServeArgs, asking: &Asking) -> Result<(), ServeError> {
 /// As [`serve`], and when the start itself fails.
 pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     threads::die_with_any_thread();
+    precedence::give();
     descriptors::use_all();
     let finder = finder(&options.naming).map_err(ServeError::Root)?;
     warn_of_blind_acks(options);

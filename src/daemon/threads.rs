@@ -10,7 +10,7 @@ use std::thread::{self, Builder};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use super::{News, Options, ServeError, cores};
+use super::{News, Options, ServeError, cores, precedence};
 use crate::endpoint::Guard;
 use crate::files::upload::{self, Finisher, Uploads};
 use crate::files::{Deliver, Finder, Loader};
@@ -250,6 +250,7 @@ struct Berth {
 
 impl Berth {
     fn run(self, ready: &Sender<Result<Chosen, String>>, news: &Sender<News>) {
+        precedence::take();
         if let Some(core) = self.core
             && let Err(error) = cores::pin(core)
         {

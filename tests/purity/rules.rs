@@ -93,6 +93,7 @@ const UNSAFE: &[&str] = &[
     "src/daemon/background.rs",
     "src/daemon/finisher.rs",
     "src/daemon/inherited.rs",
+    "src/daemon/precedence.rs",
     "src/daemon/user.rs",
     "src/files/upload/restrict.rs",
     "src/shard/delivery.rs",

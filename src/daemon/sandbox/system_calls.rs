@@ -286,6 +286,7 @@ const SERVING: &[i64] = &[
     libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity,
     libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setscheduler,
     libc::SYS_getcpu,
     libc::SYS_gettid,
     libc::SYS_getpid,
