@@ -168,6 +168,7 @@ backends! {
         root.write("map", b"rE ^map/(.*)$ disk/\\1\n");
         let config = root.write("ringboot.toml", DECIDED_BY_A_DISK.as_bytes());
         let server = Server::configured(&config, setup).shards(1).start();
+        let _release = disk.release();
         disk.hang(Hang::Names);
 
         let kinds = ["own", "cased", "tried", "map"];
@@ -211,6 +212,7 @@ backends! {
         let disk = SlowFs::forgetful(&root.path().join("up/disk"), Vec::new());
         let config = root.write("ringboot.toml", UPLOADS_TO_A_DISK.as_bytes());
         let server = Server::configured(&config, setup).shards(1).start();
+        let _release = disk.release();
         disk.hang(Hang::Names);
         let ask = |name: &str| {
             let mut client = Conversation::with(&server);

@@ -36,6 +36,11 @@ struct Hung {
 }
 
 impl Hung {
+    fn set(&self, what: Hang) {
+        *self.what.lock().expect("no panic") = what;
+        self.changed.notify_all();
+    }
+
     fn wait(&self, until_not: Hang) {
         let what = self.what.lock().expect("no panic");
         let hangs = |what: &mut Hang| *what == until_not;
@@ -57,8 +62,12 @@ impl SlowFs {
 
     /// From here on this hangs, and what hung before is let go.
     pub fn hang(&self, what: Hang) {
-        *self.hung.what.lock().expect("no panic") = what;
-        self.hung.changed.notify_all();
+        self.hung.set(what);
+    }
+
+    /// For tests that fail: to be declared behind the server, so that it is dropped first.
+    pub fn release(&self) -> Release {
+        Release(Arc::clone(&self.hung))
     }
 
     fn mount_with(dir: &Path, files: Vec<Vec<u8>>, delay: Duration, memory: Duration) -> Self {
@@ -81,6 +90,15 @@ impl SlowFs {
             session: Some(session.expect("mounted; this needs root and /dev/fuse")),
             hung,
         }
+    }
+}
+
+/// Lets go of what hangs when it is dropped: a process that waits for an answer cannot even be killed.
+pub struct Release(Arc<Hung>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.set(Hang::Nothing);
     }
 }
 

@@ -188,7 +188,7 @@ rewrite = 'elsewhere'
     fn the_file_says_what_the_flags_say(setup) {
         let site = Site::new(
             "[upload]\ndir = 'up'\npolicy = 'existing'\nallow = ['*.cfg', '*.txt']\nmax-file = '10'\n\
-             max-client = '15'\nmax-total = '25'\n",
+             max-client = '14'\nmax-total = '25'\n",
         );
         fs::write(site.path("up/a.cfg"), "old").expect("a file");
         let server = site.serve(setup);
@@ -200,7 +200,7 @@ rewrite = 'elsewhere'
         let server = site.builder(setup).args(&["--upload-policy", "create"]).start();
         assert_eq!(put(&server, "a.cfg", "x"), Err(6));
         assert_eq!(put(&server, "b.cfg", "1234567890"), Ok(()));
-        assert_eq!(put(&server, "c.txt", "123456"), Err(3), "max-client");
+        assert_eq!(put(&server, "c.txt", "12345"), Err(3), "max-client");
         assert_eq!(put_from(&server, "127.0.0.2", "c.txt", "123456"), Err(3), "max-total");
         assert_eq!(put_from(&server, "127.0.0.2", "c.txt", "12345"), Ok(()));
         drop(server);
