@@ -30,6 +30,19 @@ impl Peer {
         (u128::from_ne_bytes(self.ip), numbers)
     }
 
+    /// An IPv4 address and its port in 48 bits, which hash in a third of the time.
+    #[must_use]
+    pub(super) const fn key_v4(self) -> Option<u64> {
+        const MAPPED: u128 = 0xffff;
+        let ip = u128::from_be_bytes(self.ip);
+        if ip >> 32 != MAPPED {
+            return None;
+        }
+        let [.., a, b, c, d] = self.ip;
+        let ip = u32::from_be_bytes([a, b, c, d]);
+        Some((ip as u64) << 16 | self.port as u64)
+    }
+
     #[must_use]
     pub fn to_addr(self) -> SocketAddr {
         match unmap(self.ip) {
@@ -110,6 +123,19 @@ fn unmap(ip: [u8; 16]) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ipv4_address_is_one_word() {
+        let key = |text: &str| {
+            let addr: SocketAddr = text.parse().expect("an address");
+            Peer::from(addr).key_v4()
+        };
+        assert_eq!(key("192.0.2.7:1069"), Some(0xc000_0207_042d));
+        assert_eq!(key("[::ffff:192.0.2.7]:1069"), Some(0xc000_0207_042d));
+        for other in ["[::192.0.2.7]:69", "[2001:db8::7]:69", "[fe80::1%3]:2000"] {
+            assert_eq!(key(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn addresses_survive_the_common_shape() {
