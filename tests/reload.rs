@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use support::fetch::Failed;
 use support::{Conversation, Fetch, Root, Server, Setup, pattern};
 
-/// How long a reload may take.
+/// How long a line of the log may take.
 const SOON: Duration = Duration::from_secs(10);
 
 /// A directory with a configuration.
@@ -47,28 +47,6 @@ impl Site {
     }
 }
 
-/// SIGHUP, and the line that says what came of it; there were `before` of them.
-#[track_caller]
-fn reload(server: &Server) -> String {
-    let told = |line: &str| {
-        line.contains("SIGHUP: the configuration was read")
-            || line.contains("SIGHUP: nothing has changed")
-    };
-    let before = server.stderr().lines().filter(|line| told(line)).count();
-    server.signal(Signal::HUP);
-    let end = Instant::now() + SOON;
-    loop {
-        let said = server.stderr();
-        if let Some(line) = said.lines().filter(|line| told(line)).nth(before) {
-            // Each shard hears of it by its own mail, which has been posted by now.
-            thread::sleep(Duration::from_millis(50));
-            return line.to_owned();
-        }
-        assert!(Instant::now() < end, "no word about SIGHUP:\n{said}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
 fn get(server: &Server, name: &str) -> Result<Vec<u8>, u16> {
     match Fetch::new(server, name, &[]).run() {
         Ok(fetched) => Ok(fetched.data),
@@ -92,7 +70,7 @@ backends! {
             "root = 'b'\nmax-windowsize = 2\n[[rule]]\nmatch = '^secret'\ndeny = true\n[[rule]]\n\
              match = '^script$'\ntemplate = 't'\n[templates.t]\nfile = 'script'\n",
         );
-        let said = reload(&server);
+        let said = server.reload();
         assert!(said.contains("1 root, 2 rules"), "{said}");
         assert_eq!(get(&server, "file"), Ok(b"of b".to_vec()));
         assert_eq!(get(&server, "other"), Ok(b"other of b".to_vec()));
@@ -102,7 +80,7 @@ backends! {
         assert_eq!(fetched.oack, [("windowsize".to_string(), "2".to_string())]);
         // A template's file is read again, too.
         site.dir.write("script", b"now {{ip}}");
-        reload(&server);
+        server.reload();
         assert_eq!(get(&server, "script"), Ok(b"now 127.0.0.1".to_vec()));
         server.stop();
     }
@@ -120,7 +98,7 @@ backends! {
         client.ack(1);
         client.expect_data(2, &data[512..1024]);
         site.configure("root = 'b'\n[access]\ndeny = '127.0.0.0/8'\n[limits]\ntransfers = 1\n[[rule]]\ndeny = true\n");
-        reload(&server);
+        server.reload();
         std::fs::remove_dir_all(site.dir.path().join("a")).expect("removed");
         assert_eq!(get(&server, "file"), Err(2), "new requests are refused");
         client.ack(2);
@@ -129,7 +107,7 @@ backends! {
         // The list can grow again.
         site.configure("root = 'b'\n");
         site.dir.write("b/file", b"of b");
-        reload(&server);
+        server.reload();
         assert_eq!(get(&server, "file"), Ok(b"of b".to_vec()));
         server.stop();
     }
@@ -146,7 +124,7 @@ backends! {
         first.ack(1);
         first.expect_data(2, &data[512..1024]);
         site.configure("root = '.'\n[limits]\ntransfers = 1\n");
-        reload(&server);
+        server.reload();
         let mut second = Conversation::with(&server);
         second.rrq("file", "octet", &[]);
         second.expect_silence(Duration::from_millis(200));
@@ -169,13 +147,13 @@ backends! {
             ("root = ", "ringboot.toml:2:"),
         ] {
             site.configure(config);
-            let said = reload(&server);
+            let said = server.reload();
             assert!(said.contains("nothing has changed") && said.contains(wanted), "{config}: {said}");
             assert!(said.contains("WARN"), "{said}");
             assert_eq!(get(&server, "file"), Ok(b"of a".to_vec()), "{config}");
         }
         std::fs::remove_file(site.config()).expect("removed");
-        assert!(reload(&server).contains("cannot read the configuration"));
+        assert!(server.reload().contains("cannot read the configuration"));
         assert_eq!(get(&server, "file"), Ok(b"of a".to_vec()));
         server.stop();
     }
@@ -193,11 +171,11 @@ backends! {
         let begun = metric(admin, "success_timestamp_seconds");
         thread::sleep(Duration::from_millis(1_100));
         site.configure("root = ");
-        reload(&server);
+        server.reload();
         assert_eq!(metric(admin, "successful"), 0);
         assert_eq!(metric(admin, "success_timestamp_seconds"), begun);
         site.configure("root = '.'\n");
-        reload(&server);
+        server.reload();
         assert_eq!(metric(admin, "successful"), 1);
         assert!(metric(admin, "success_timestamp_seconds") > begun);
         server.stop();
@@ -209,7 +187,7 @@ backends! {
         site.dir.write("b/file", b"of b");
         let server = site.serve(setup);
         site.configure("root = 'b'\nframe-memory = 32\nzero-copy = 'off'\ndata-ports = '50000-50063'\n");
-        reload(&server);
+        server.reload();
         let warned = server.find_line(SOON, |line| {
             line.contains("SIGHUP: what has changed of zero-copy, data-ports, frame-memory needs a restart")
         });
@@ -231,7 +209,7 @@ backends! {
         let server = site.serve(setup);
         assert_eq!(get(&server, "one"), Ok(b"two".to_vec()));
         site.dir.write("map", b"r ^one$ three\n");
-        let said = reload(&server);
+        let said = server.reload();
         assert!(said.contains("1 rule of "), "{said}");
         assert_eq!(get(&server, "one"), Ok(b"three".to_vec()));
         let hosts = |name: &str| {
@@ -242,7 +220,7 @@ backends! {
         };
         for name in ["node7", "node8"] {
             site.configure(&hosts(name));
-            reload(&server);
+            server.reload();
             assert_eq!(get(&server, "me"), Ok(name.as_bytes().to_vec()));
         }
         let fetched = Fetch::new(&server, "me", &[("blksize", "999")]).complete();
@@ -268,7 +246,7 @@ backends! {
         // The log takes its lines in batches.
         thread::sleep(Duration::from_millis(200));
         site.configure("root = '.'\n");
-        reload(&server);
+        server.reload();
         assert_eq!(server.transfer_count(), 1, "those after the first were not told");
         let mut client = Conversation::with(&server);
         client.rrq("file", "octet", &[]);

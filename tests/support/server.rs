@@ -400,6 +400,26 @@ impl Server {
         kill_process(pid, signal).expect("a signal to our child");
     }
 
+    /// SIGHUP, and the line that says what came of it. Who asks from then on is answered by it.
+    #[track_caller]
+    pub fn reload(&self) -> String {
+        let told = |line: &str| {
+            line.contains("SIGHUP: the configuration was read")
+                || line.contains("SIGHUP: nothing has changed")
+        };
+        let before = self.stderr().lines().filter(|line| told(line)).count();
+        self.signal(Signal::HUP);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.stderr();
+            if let Some(line) = said.lines().filter(|line| told(line)).nth(before) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no word about SIGHUP:\n{said}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// SIGTERM, a clean exit, and all that was said.
     pub fn stop(mut self) -> String {
         self.signal(Signal::TERM);

@@ -1,11 +1,6 @@
 //! SIGHUP and uploads: the policy holds for those that come from then on; what a running server cannot
 //! have is refused with its line, and nothing changes.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-use rustix::process::Signal;
-
 use crate::naming::{Site, put};
 use crate::sender::{data, wrq};
 use crate::support::{Conversation, Packet, Server};
@@ -13,24 +8,8 @@ use crate::support::{Conversation, Packet, Server};
 /// Another configuration and SIGHUP; the line that says what came of it.
 #[track_caller]
 fn reconfigure(server: &Server, site: &Site, config: &str) -> String {
-    let told = |line: &str| {
-        line.contains("SIGHUP: the configuration was read")
-            || line.contains("SIGHUP: nothing has changed")
-    };
-    let before = server.stderr().lines().filter(|line| told(line)).count();
     site.configure(config);
-    server.signal(Signal::HUP);
-    let end = Instant::now() + Duration::from_secs(10);
-    loop {
-        let said = server.stderr();
-        if let Some(line) = said.lines().filter(|line| told(line)).nth(before) {
-            // Each shard hears of it by its own mail, which has been posted by now.
-            thread::sleep(Duration::from_millis(50));
-            return line.to_owned();
-        }
-        assert!(Instant::now() < end, "no word about SIGHUP:\n{said}");
-        thread::sleep(Duration::from_millis(5));
-    }
+    server.reload()
 }
 
 backends! {
