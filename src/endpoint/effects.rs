@@ -72,7 +72,8 @@ pub trait Effects {
     }
 
     /// Prepares to write a file, away from this thread; `size` is the client's tsize, where its bytes
-    /// can be compared with it. Says whether there was room to queue the request. Never asked where the policy forbids uploads, and so are the four that follow.
+    /// can be compared with it. Says whether there was room to queue the request. Never asked where the
+    /// policy forbids uploads, and so are the four that follow.
     #[must_use]
     fn create(&mut self, request: OpenRequest<'_>, size: Option<u64>) -> bool {
         let _ = (request, size);

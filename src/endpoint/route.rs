@@ -30,7 +30,7 @@ impl Peer {
         (u128::from_ne_bytes(self.ip), numbers)
     }
 
-    /// An IPv4 address and its port in 48 bits, which hash in a third of the time.
+    /// An IPv4 address and its port in 48 bits, which take fewer steps to hash.
     #[must_use]
     pub(super) const fn key_v4(self) -> Option<u64> {
         const MAPPED: u128 = 0xffff;
