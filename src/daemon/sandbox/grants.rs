@@ -46,25 +46,14 @@ impl Grants {
     /// Whether a directory may be served without a new start.
     #[must_use]
     pub fn covers_root(&self, dir: &Path) -> bool {
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let dir = real(dir);
         let places = self.files.iter().map(|file| Self::place_of(file));
-        let mut all = self
-            .roots
-            .iter()
-            .chain(&self.uploads)
-            .cloned()
-            .chain(places);
-        all.any(|place| dir.starts_with(real(&place)))
+        let directories = self.roots.iter().chain(&self.uploads).cloned();
+        lies_in(dir, directories.chain(places))
     }
 
     /// Whether clients may put files there without a new start.
     fn covers_upload(&self, dir: &Path) -> bool {
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let dir = real(dir);
-        self.uploads
-            .iter()
-            .any(|place| dir.starts_with(real(place)))
+        lies_in(dir, self.uploads.iter())
     }
 
     /// What a naming policy needs beyond the grants: a line for each, for the operator. `place` says
@@ -120,6 +109,13 @@ fn is_wide(dir: &Path) -> bool {
             .any(|top| real.starts_with(top))
         || (depth == 2 && shared.iter().any(|top| real.starts_with(top)))
         || (depth == 3 && real.starts_with("/run/user"))
+}
+
+/// Whether one of these is the directory or above it, by their real names.
+fn lies_in(dir: &Path, mut places: impl Iterator<Item = impl AsRef<Path>>) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let dir = real(dir);
+    places.any(|place| dir.starts_with(real(place.as_ref())))
 }
 
 #[cfg(test)]
