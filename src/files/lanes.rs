@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::limits::{IDLE_THREAD, LANES_KEPT, LANES_LAST_WORDS};
-use crate::names::RootId;
+use crate::names::{Choice, RootId, Verdict};
 
 /// Bounds of one group of threads.
 #[derive(Debug, Clone, Copy)]
@@ -273,6 +273,14 @@ impl<J> Default for Lane<J> {
 impl<J> core::fmt::Debug for Lanes<J> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Lanes({}, {:?})", self.shared.name, self.shared.bounds)
+    }
+}
+
+/// The lane of the file that a verdict names first; one for all that needs no storage.
+pub(super) fn lane_of_first(verdict: &Verdict) -> u64 {
+    match verdict.as_deref().map(<[Choice]>::first) {
+        Ok(Some(Choice::File(target))) => lane_of(target.root, &target.name),
+        _ => 0,
     }
 }
 

@@ -15,7 +15,7 @@ use super::error::OpenError;
 use super::finder::Found;
 use super::image::Image;
 use super::job::{Deliver, Job, Opened, tell};
-use super::lanes::{Bounds, Lanes, lane_of};
+use super::lanes::{Bounds, Lanes, lane_of, lane_of_first};
 use super::quick;
 use super::storage::Known;
 use crate::clock;
@@ -280,10 +280,7 @@ impl Slow {
     fn lane(&self) -> u64 {
         match self {
             Self::Decide(lane, _) => *lane,
-            Self::Open(group) => match group.verdict.as_deref().map(<[Choice]>::first) {
-                Ok(Some(Choice::File(target))) => lane_of(target.root, &target.name),
-                _ => 0,
-            },
+            Self::Open(group) => lane_of_first(&group.verdict),
             Self::Close(image) => image.lane(),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::Stat;
 
@@ -16,7 +16,7 @@ use super::sweep::{Found, Sweep, survey};
 use super::target::Target;
 use crate::clock;
 use crate::files::finder::{self, Finder};
-use crate::files::lanes::lane_of;
+use crate::files::lanes::{lane_of, lane_of_first};
 use crate::files::storage::Known as Storages;
 use crate::files::{OpenError, RelPath, Root};
 use crate::names::{Choice, Operation, RootId, Trace};
@@ -33,8 +33,10 @@ pub(super) struct Place {
     /// What is remembered of none is asked away from the thread that takes the jobs.
     storages: Storages,
     /// By the roots' directories, which outlive their numbers.
-    ledgers: Mutex<Vec<(PathBuf, Arc<Ledger>)>>,
+    ledgers: Mutex<Ledgers>,
 }
+
+type Ledgers = Vec<(PathBuf, Arc<Ledger>)>;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -102,7 +104,7 @@ impl Place {
             let path = root.path().to_owned();
             ledgers.push((path, ledger(root.path(), found.bytes)));
         }
-        *self.ledgers.lock().unwrap_or_else(PoisonError::into_inner) = ledgers;
+        *self.ledgers() = ledgers;
         Ok(all)
     }
 
@@ -118,29 +120,34 @@ impl Place {
     /// The books of a root.
     pub(super) fn books(&self, finder: &Finder, id: RootId) -> Arc<Ledger> {
         let path = finder.root(id).map_or(Path::new(""), Root::path);
-        let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, ledger)) = ledgers.iter().find(|(other, _)| *other == path) {
-            return Arc::clone(ledger);
-        }
-        // A root that came with new settings. Uploads into it have their temporary files already.
+        // Before the look, so that whoever opens the books meanwhile has touched its files later.
         let before = Sweep::Before(clock::wall());
+        if let Some(kept) = kept(&self.ledgers(), path) {
+            return kept;
+        }
+        // A root that came with new settings. Nobody waits for its storage but those who write there.
         let stored = survey(path, before).map_or(0, |found| found.bytes);
+        let mut ledgers = self.ledgers();
+        if let Some(kept) = kept(&ledgers, path) {
+            return kept;
+        }
         let ledger = ledger(path, stored);
         ledgers.push((path.to_owned(), Arc::clone(&ledger)));
         ledger
     }
 
+    fn ledgers(&self) -> MutexGuard<'_, Ledgers> {
+        // A panic ends the process.
+        self.ledgers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Which storage may hold a wish up, as far as that is known without asking one.
     pub(super) fn lane(&self, wish: &Wish) -> u64 {
-        let verdict = wish.finder.decide_quickly(&wish.of_names(), &self.storages);
-        match verdict {
-            Ok(Ok(choices)) => match choices.first() {
-                Some(Choice::File(target)) => lane_of(target.root, &target.name),
-                _ => 0,
-            },
-            Ok(Err(_)) => 0,
-            Err(unsure) => lane_of(unsure.root, &unsure.name),
-        }
+        let decided = wish.finder.decide_quickly(&wish.of_names(), &self.storages);
+        decided.map_or_else(
+            |unsure| lane_of(unsure.root, &unsure.name),
+            |verdict| lane_of_first(&verdict),
+        )
     }
 
     /// Where a wish leads, if it may be granted.
@@ -187,6 +194,11 @@ pub(super) fn aim_at(
         target,
         replaced,
     })
+}
+
+fn kept(ledgers: &Ledgers, path: &Path) -> Option<Arc<Ledger>> {
+    let found = ledgers.iter().find(|(other, _)| *other == path);
+    found.map(|(_, ledger)| Arc::clone(ledger))
 }
 
 fn ledger(dir: &Path, stored: u64) -> Arc<Ledger> {
