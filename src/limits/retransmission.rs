@@ -14,6 +14,10 @@ pub const RETRY_FLOOR: Nanos = Nanos::from_millis(8);
 /// resend: emulated and busy machines pause for tens of milliseconds.
 pub const RETRY_FLOOR_MAX: Nanos = Nanos::from_millis(128);
 
+/// So many answers in a row that came only after a resend are a sign of long round trips. At 5 % loss
+/// each way one in a hundred blocks in lock-step has two, and then waits a little longer for nothing.
+pub const LATE_IN_A_ROW: u8 = 2;
+
 /// Never wait longer between resends, unless the client negotiated a longer `timeout`. Firmware
 /// gives up after 4 s to 25 s of silence, so a client that comes back must be met within that.
 pub const RETRY_CEILING: Nanos = Nanos::from_secs(2);

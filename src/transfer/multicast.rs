@@ -111,7 +111,7 @@ impl GroupTransfer {
         self.parked = false;
         self.tries = 0;
         self.progress_at = now;
-        self.retry.progressed();
+        self.retry.progressed(true);
         self.note_sent(now);
         GroupStep::Oack
     }
@@ -135,8 +135,8 @@ impl GroupTransfer {
         self.parked = false;
         self.acked = block;
         self.progress_at = now;
+        self.retry.progressed(self.tries == 0);
         self.tries = 0;
-        self.retry.progressed();
         if block == self.last_block() {
             return GroupStep::MasterDone;
         }

@@ -268,7 +268,7 @@ impl WriteTransfer {
         if answered && !self.clean && self.tries > 0 {
             self.retry.resend_answered(elapsed);
         }
-        self.retry.progressed();
+        self.retry.progressed(self.tries == 0);
         self.gap_reported = false;
         self.progress_at = now;
         self.tries = 0;

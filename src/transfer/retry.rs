@@ -3,8 +3,8 @@
 
 use super::time::Nanos;
 use crate::limits::{
-    PAUSE_MARGIN, PAUSE_TIMER, RESENDS_BEFORE_PAUSE, RETRY_CEILING, RETRY_CEILING_MIN, RETRY_FLOOR,
-    RETRY_FLOOR_MAX, RETRY_INITIAL,
+    LATE_IN_A_ROW, PAUSE_MARGIN, PAUSE_TIMER, RESENDS_BEFORE_PAUSE, RETRY_CEILING,
+    RETRY_CEILING_MIN, RETRY_FLOOR, RETRY_FLOOR_MAX, RETRY_INITIAL,
 };
 
 /// Round-trip estimate of one transfer, in microseconds; 24 bytes.
@@ -17,8 +17,10 @@ pub struct Retry {
     shortest: u32,
     ceiling: u32,
     floor: u32,
-    /// Doublings since the last progress.
+    /// Doublings of the interval.
     backoff: u8,
+    /// Answers in a row that came only after a resend.
+    late: u8,
 }
 
 impl Retry {
@@ -33,6 +35,7 @@ impl Retry {
             ceiling: to_micros(ceiling),
             floor: to_micros(RETRY_FLOOR),
             backoff: 0,
+            late: 0,
         }
     }
 
@@ -95,8 +98,20 @@ impl Retry {
         self.backoff = self.backoff.saturating_add(1);
     }
 
-    pub const fn progressed(&mut self) {
-        self.backoff = 0;
+    /// The peer got on, `in_time` when nothing had to be sent again for it. Where that fails several
+    /// times in a row it is hardly loss: round trips have become longer than the interval, so that no
+    /// first sending is ever answered and none can be measured. Then the longer interval stays until
+    /// something is answered in time (RFC 6298, section 5; Karn's algorithm). Without this every block
+    /// of a crowd would be sent twice, which keeps the crowd's round trips long.
+    pub const fn progressed(&mut self, in_time: bool) {
+        self.late = if in_time {
+            0
+        } else {
+            self.late.saturating_add(1)
+        };
+        if self.late < LATE_IN_A_ROW {
+            self.backoff = 0;
+        }
     }
 
     /// The shortest round trip; zero before the first sample.
@@ -166,7 +181,7 @@ mod tests {
             retry.back_off();
         }
         assert_eq!(retry.interval(), Nanos::from_secs(1));
-        retry.progressed();
+        retry.progressed(true);
         assert_eq!(retry.interval(), first);
     }
 

@@ -272,7 +272,7 @@ impl ReadTransfer {
         if self.clean {
             self.retry.sample(now - self.burst_at);
         }
-        self.retry.progressed();
+        self.retry.progressed(self.tries == 0);
         self.proven = true;
         self.progress_at = now;
         self.tries = 0;

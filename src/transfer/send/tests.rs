@@ -290,6 +290,35 @@ fn a_lost_packet_costs_a_round_trip_and_backs_off() {
     assert_eq!(transfer.resends(), 1);
 }
 
+/// A crowd's queue makes round trips longer than they ever were: first sendings are answered, but only
+/// after they were sent again, which tells nothing of the round trip.
+#[test]
+fn round_trips_that_grow_are_learned_and_not_answered_by_sending_all_twice() {
+    for windowsize in [1, 4] {
+        let mut transfer = with_window(windowsize, 10_000_000);
+        let mut now = at(10);
+        let mut round = |transfer: &mut ReadTransfer, millis: u64, block: u64| {
+            let answer = now + Nanos::from_millis(millis);
+            while transfer.deadline() < answer {
+                let due = transfer.deadline();
+                transfer.expired(due);
+            }
+            now = answer;
+            transfer.ack(now, u16::try_from(block).expect("one lap"));
+        };
+        let window = u64::from(windowsize);
+        for nth in 1..=50 {
+            round(&mut transfer, 2, nth * window);
+        }
+        assert_eq!(transfer.resends(), 0);
+        for nth in 51..=150 {
+            round(&mut transfer, 40, nth * window);
+        }
+        let resends = transfer.resends();
+        assert!(resends <= 16 * u32::from(windowsize), "{resends} resends");
+    }
+}
+
 #[test]
 fn an_unproven_peer_gets_few_datagrams_and_is_forgotten() {
     for (oack, expected) in [(true, UNPROVEN_OACKS), (false, UNPROVEN_DATA)] {
