@@ -37,10 +37,10 @@ pub const WINDOWS_PUT_OFF: usize = 4096;
 /// Timers handled in one turn; the rest follow in the next, so that datagrams are not starved.
 pub const TIMERS_PER_TURN: usize = 512;
 
-/// How long timers may be held back while datagrams are left unread: the ACK that one waits for
-/// may be among them, and a resend would only add to the load. Long enough to read a few thousand
-/// datagrams after a stall of the host, and about as long as the shortest resend takes anyway.
-pub const TIMERS_HELD_BACK: Nanos = Nanos::from_millis(10);
+/// Datagrams that may be read while timers are held back, or as many as there are transfers: the ACK
+/// that one waits for may be among those left unread, and a resend would only add to the load. About
+/// 10 ms of reading, as long as the shortest resend takes anyway.
+pub const TIMERS_HELD_BACK: u64 = 2_048;
 
 /// Token buckets for networks, for each of requests and ERRORs: 32 KiB. Networks that meet in one share
 /// its rate; a farm has a few dozen of them.

@@ -60,6 +60,7 @@ mod open;
 mod options;
 mod outbox;
 mod outside;
+mod punctual;
 mod render;
 mod segmentation;
 mod sockets;

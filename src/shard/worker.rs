@@ -13,6 +13,7 @@ use super::mailbox::{Address, Letter, Mailbox, Order};
 use super::mtu::Mtus;
 use super::outbox::Outbox;
 use super::outside::Outside;
+use super::punctual::Punctual;
 use super::sockets::Layout;
 use super::streams::{self, Forwarded};
 use crate::clock;
@@ -22,7 +23,7 @@ use crate::endpoint::{
 };
 use crate::files::upload::{self, News, UploadError, What};
 use crate::files::{Finder, Image, Opened};
-use crate::limits::{HEARTBEAT, LETTERS_PER_TURN, PUBLISH_PAUSE, TIMERS_HELD_BACK};
+use crate::limits::{HEARTBEAT, LETTERS_PER_TURN, PUBLISH_PAUSE};
 use crate::observe::live::Lens;
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 
@@ -94,8 +95,7 @@ struct Loop {
     lens: Lens,
     /// Letters were left in the mailbox.
     mail_waits: bool,
-    /// When timers were last acted on.
-    timers_at: Nanos,
+    punctual: Punctual,
     /// When figures were last published, and whether any may have changed since.
     published_at: Nanos,
     unpublished: bool,
@@ -130,7 +130,7 @@ impl Loop {
             },
             lens: worker.lens,
             mail_waits: false,
-            timers_at: Nanos::ZERO,
+            punctual: Punctual::default(),
             published_at: Nanos::ZERO,
             unpublished: true,
             drops_at: Nanos::ZERO,
@@ -151,8 +151,8 @@ impl Loop {
             }
             self.leave(backend)?;
             let now = clock::now();
-            if !backend.behind() || now - self.timers_at >= TIMERS_HELD_BACK {
-                self.timers_at = now;
+            let transfers = self.endpoint.active();
+            if self.punctual.timers_may_run(backend, transfers) {
                 self.endpoint.advance(now, &mut self.outside);
             }
             self.send_windows(now);

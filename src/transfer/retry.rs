@@ -61,8 +61,10 @@ impl Retry {
         let base = if self.smoothed == 0 {
             RETRY_INITIAL
         } else {
-            let micros = u64::from(self.smoothed) + 4 * u64::from(self.variation);
-            Nanos::from_micros(micros.max(u64::from(self.floor)))
+            // However even round trips are, a crowded machine is some milliseconds late now and then.
+            let margin = (4 * self.variation).max(self.floor / 2);
+            let micros = self.smoothed.saturating_add(margin);
+            Nanos::from_micros(u64::from(micros.max(self.floor)))
         };
         base.times(1 << self.backoff.min(16))
             .min(Nanos::from_micros(u64::from(self.ceiling)))

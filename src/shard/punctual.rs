@@ -1,0 +1,89 @@
+//! Whether timers may be acted on, or whether what the sockets hold is to be read first: the ACK that a
+//! timer waits for may be among it. It never looks at a clock: after a stall of the host all timers are
+//! due at once, and all their ACKs unread.
+
+use super::backend::Backend;
+use crate::limits::TIMERS_HELD_BACK;
+
+/// How far timers have been held back.
+#[derive(Debug, Default)]
+pub(super) struct Punctual {
+    /// Datagrams that had been read when timers were last acted on.
+    read: u64,
+}
+
+impl Punctual {
+    /// Asked once in a turn. In lock-step no transfer has more than one ACK under way: when as many
+    /// datagrams have been read as there are transfers, what had come before was among them.
+    pub(super) fn timers_may_run(&mut self, backend: &dyn Backend, transfers: usize) -> bool {
+        let read = backend.counters().datagrams_received;
+        let enough = u64::try_from(transfers).map_or(u64::MAX, |all| all.max(TIMERS_HELD_BACK));
+        if backend.behind() && read.saturating_sub(self.read) < enough {
+            return false;
+        }
+        self.read = read;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::backend::{Counters, Event};
+    use crate::shard::outbox::Outbox;
+    use crate::transfer::Nanos;
+
+    struct Sockets {
+        behind: bool,
+        counters: Counters,
+    }
+
+    impl Backend for Sockets {
+        fn turn(
+            &mut self,
+            _: &mut Outbox,
+            _: Option<Nanos>,
+            _: &mut dyn FnMut(Event<'_>),
+        ) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn close_listeners(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn behind(&self) -> bool {
+            self.behind
+        }
+        fn counters(&self) -> &Counters {
+            &self.counters
+        }
+        fn kernel_drops(&self) -> u64 {
+            0
+        }
+        fn name(&self) -> &'static str {
+            "none"
+        }
+    }
+
+    /// Turns of 100 datagrams, all of which leave some unread, until timers may run.
+    fn turns_held_back(transfers: usize) -> u64 {
+        let mut punctual = Punctual::default();
+        let mut sockets = Sockets {
+            behind: true,
+            counters: Counters::default(),
+        };
+        while !punctual.timers_may_run(&sockets, transfers) {
+            sockets.counters.datagrams_received += 100;
+        }
+        sockets.behind = false;
+        assert!(punctual.timers_may_run(&sockets, transfers), "all was read");
+        sockets.behind = true;
+        assert!(!punctual.timers_may_run(&sockets, transfers), "held anew");
+        sockets.counters.datagrams_received / 100
+    }
+
+    #[test]
+    fn timers_wait_for_what_the_sockets_held_and_no_longer() {
+        assert_eq!(turns_held_back(1), TIMERS_HELD_BACK.div_ceil(100));
+        assert_eq!(turns_held_back(10_000), 100);
+    }
+}
