@@ -10,7 +10,7 @@ use super::render::Rendered;
 use super::segmentation::Segmentation;
 use crate::endpoint::{Route, Ticket, Train};
 use crate::files::Image;
-use crate::transfer::BlockRange;
+use crate::transfer::{BlockRange, last_block};
 use crate::wire::HEADER_LEN;
 use crate::wire::packet::data_header;
 
@@ -91,8 +91,7 @@ impl Outbox {
     /// Queues blocks of a file: as few messages as the kernel takes. Blocks behind the file's last
     /// one are left out.
     pub fn push_train(&mut self, route: &Route, image: &Arc<Image>, train: &Train) {
-        let blksize = u64::from(train.blksize.max(1));
-        let last = image.size() / blksize + 1;
+        let last = last_block(image.size(), train.blksize.max(1));
         let end = (train.blocks.first + u64::from(train.blocks.count)).min(last + 1);
         let per_message = u64::from(datagrams_per_message(train.blksize));
         let mut next = train.blocks.first.max(1);

@@ -31,6 +31,8 @@ pub enum Step {
 pub struct ReadTransfer {
     terms: Terms,
     size: u64,
+    /// The file's final block. Kept: each packet looks at it several times, and it takes a division.
+    last: u64,
     started: Nanos,
     /// When the newest flight began to leave.
     flight_at: Nanos,
@@ -79,6 +81,7 @@ impl ReadTransfer {
         Self {
             retry: Retry::new(terms.timeout),
             pace: Pace::new(terms.windowsize),
+            last: last_block(size, terms.blksize),
             terms,
             size,
             started: now,
@@ -305,8 +308,8 @@ impl ReadTransfer {
 
     /// The file's final block: the first that is shorter than blksize, if only by all its bytes.
     #[must_use]
-    pub fn last_block(&self) -> u64 {
-        last_block(self.size, self.terms.blksize)
+    pub const fn last_block(&self) -> u64 {
+        self.last
     }
 
     #[must_use]

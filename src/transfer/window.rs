@@ -27,12 +27,11 @@ impl Rollover {
     /// The newest absolute block in `oldest..=newest` that travels as `wire`.
     #[must_use]
     pub const fn absolute(self, wire: u16, oldest: u64, newest: u64) -> Option<u64> {
-        let period = match self {
-            Self::ToZero => 0x1_0000,
-            Self::ToOne => 0xffff,
+        let newest_wire = self.wire(newest);
+        let back = match self {
+            Self::ToZero => newest_wire.wrapping_sub(wire) as u64,
+            Self::ToOne => (newest_wire as u64 + 0xffff - wire as u64 % 0xffff) % 0xffff,
         };
-        let newest_wire = self.wire(newest) as u64;
-        let back = (newest_wire + period - (wire as u64) % period) % period;
         match newest.checked_sub(back) {
             Some(block) if block >= oldest && self.wire(block) == wire => Some(block),
             _ => None,
