@@ -11,6 +11,7 @@ mod plan;
 mod shared;
 mod start;
 mod timers;
+mod vigil;
 mod worker;
 
 use std::fmt;

@@ -9,6 +9,7 @@ use super::backlog::Backlog;
 use super::crew::Crew;
 use super::link::Link;
 use super::shared::Shared;
+use super::vigil::Vigil;
 use crate::arrival::Schedule;
 use crate::impair::Impaired;
 use crate::machine::Nanos;
@@ -16,9 +17,6 @@ use crate::measure::{Recorder, Sample, Totals, clock};
 
 /// Starts in one turn, so that answers are read between them.
 const STARTS: usize = 64;
-/// How long an idle thread looks again before it sleeps. Waking it would cost the *sender* of the
-/// next packet, and that is the server.
-const SPIN: Nanos = 30_000;
 /// Longest sleep, so that Ctrl-C and the end of an interval are noticed.
 const LONGEST_SLEEP: Nanos = 20_000_000;
 
@@ -85,6 +83,7 @@ pub struct Worker<'a> {
     interval_end: Nanos,
     warm: bool,
     backlog: Backlog,
+    vigil: Vigil,
     /// Datagrams that can wait for us at a time, for each transfer under way.
     window: u64,
 }
@@ -112,6 +111,7 @@ impl<'a> Worker<'a> {
             interval_end: Nanos::MAX,
             warm: false,
             backlog: Backlog::new(shared.zero, link.looks()),
+            vigil: Vigil::default(),
             link,
             window: shared.largest_window(),
         }
@@ -252,10 +252,11 @@ impl<'a> Worker<'a> {
             if now >= due {
                 break;
             }
-            if now - since >= SPIN {
+            if now - since >= self.vigil.span() {
                 self.link.wait((due - now).min(LONGEST_SLEEP))?;
                 let woken = clock::now();
                 self.conduct.asleep += woken - now;
+                self.vigil.slept(woken - since);
                 // What woke us came just now.
                 self.backlog.drained(woken);
                 self.crew.now = woken;
