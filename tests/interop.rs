@@ -17,6 +17,42 @@ use support::{Conversation, Fetch, Packet, Root, Server, Setup, pattern, program
 /// Sizes around the borders of blocks of 512, 1024 and 1428 bytes.
 const SIZES: [usize; 7] = [0, 1, 511, 512, 1428, 1_024_000, 1_000_003];
 
+/// A server, a router, and a client behind it on a link with an MTU of 1280.
+struct NarrowPath {
+    server: Netns,
+    router: Netns,
+    client: Netns,
+}
+
+impl NarrowPath {
+    fn new() -> Self {
+        let path = Self {
+            server: Netns::new(),
+            router: Netns::new(),
+            client: Netns::new(),
+        };
+        path.server.cable(&path.router, "wide");
+        path.client.cable(&path.router, "narrow");
+        path.server.host(1);
+        path.server
+            .ip(&["route", "add", "198.51.100.0/24", "via", "192.0.2.254"]);
+        path.client.address("eth0", "198.51.100.2/24");
+        path.client
+            .ip(&["link", "set", "eth0", "mtu", "1280", "up"]);
+        path.client
+            .ip(&["route", "add", "default", "via", "198.51.100.254"]);
+        path.router.address("wide", "192.0.2.254/24");
+        path.router.address("narrow", "198.51.100.254/24");
+        path.router.ip(&["link", "set", "wide", "up"]);
+        path.router
+            .ip(&["link", "set", "narrow", "mtu", "1280", "up"]);
+        path.router.inside(|| {
+            fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("a namespace that routes");
+        });
+        path
+    }
+}
+
 /// A root with a file of each size.
 fn files() -> Root {
     let root = Root::new();
@@ -462,6 +498,32 @@ backends! {
             let options = [("blksize", blksize), ("windowsize", "4")];
             let fetched = Fetch::from(socket, "192.0.2.1:69".parse().unwrap(), "file", &options).complete();
             assert!(fetched.data == data, "blksize {blksize}");
+        }
+        server.stop();
+    }
+
+    /// A path narrower than the server's own network: a router says so by ICMP once the first block has
+    /// been lost there, and from then on blocks go out in fragments. It does not matter to others.
+    fn a_narrow_path_behind_a_router(setup) {
+        if !privileged() {
+            return;
+        }
+        let path = NarrowPath::new();
+        let data = pattern(300_000, 11);
+        let root = Root::with("file", &data);
+        let server = Server::on(root.path(), setup)
+            .netns(&path.server)
+            .default_listen()
+            .start();
+        for windowsize in ["1", "4"] {
+            let options = [("blksize", "1468"), ("windowsize", windowsize)];
+            let to = "192.0.2.1:69".parse().unwrap();
+            let socket = path.client.socket("198.51.100.2:0");
+            let far = Fetch::from(socket, to, "file", &options).complete();
+            assert!(far.data == data, "windowsize {windowsize}");
+            let socket = path.router.socket("192.0.2.254:0");
+            let near = Fetch::from(socket, to, "file", &options).complete();
+            assert!(near.data == data, "windowsize {windowsize}");
         }
         server.stop();
     }

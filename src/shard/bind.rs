@@ -273,10 +273,12 @@ fn set_options(socket: &Socket, addr: SocketAddr, role: Role) -> io::Result<()> 
     }
 }
 
-/// Blocks larger than the path's MTU are fragmented rather than refused.
+/// Packets that may not be fragmented need no identification, which takes the kernel up to 5 % of a
+/// packet: it keeps one for each pair of addresses. One that is too long for its path comes back, and
+/// its socket then [lets packets be fragmented](options::let_fragment).
 fn set_options_v4(socket: &Socket, role: Role) -> io::Result<()> {
     let set = |name, value| options::set(socket, libc::IPPROTO_IP, name, value);
-    set(libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT)?;
+    set(libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)?;
     if role.listens() {
         set(libc::IP_PKTINFO, 1)?;
     }
@@ -286,6 +288,7 @@ fn set_options_v4(socket: &Socket, role: Role) -> io::Result<()> {
     Ok(())
 }
 
+/// Blocks larger than the path's MTU are fragmented rather than refused.
 fn set_options_v6(socket: &Socket, role: Role) -> io::Result<()> {
     let set = |name, value| options::set(socket, libc::IPPROTO_IPV6, name, value);
     set(libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT)?;

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::backend::{Counters, Event};
 use super::backlog::{Backlog, Waiting};
 use super::errqueue;
+use super::options;
 use super::outbox::{Message, Outbox};
 use super::render::Piece;
 use super::segmentation::Segmentation;
@@ -58,6 +59,14 @@ impl Delivery {
             }
         } else {
             failure.errno
+        };
+        let errno = if errno == libc::EMSGSIZE && options::let_fragment(failure.fd).is_ok() {
+            match try_again(failure.fd, &header.msg_hdr) {
+                Ok(()) => return self.sent(piece),
+                Err(errno) => errno,
+            }
+        } else {
+            errno
         };
         if piece.count > 1 && refuses_segmentation(errno) {
             self.send_singly(&failure, message, piece, errno, on_event);

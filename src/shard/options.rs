@@ -25,6 +25,13 @@ pub(super) fn set(fd: impl AsFd, level: i32, name: i32, value: i32) -> io::Resul
     }
 }
 
+/// Lets an IPv4 socket's packets be fragmented where they are longer than the path's MTU, by us where it
+/// is known, else by routers: until now they were refused (EMSGSIZE).
+pub(super) fn let_fragment(fd: impl AsFd) -> io::Result<()> {
+    let level = libc::IPPROTO_IP;
+    set(fd, level, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT)
+}
+
 pub(super) fn get(fd: impl AsFd, level: i32, name: i32) -> io::Result<i32> {
     let mut value = [0_i32];
     get_array(fd, level, name, &mut value).map(|()| value[0])

@@ -24,6 +24,13 @@ pub fn bind(addr: SocketAddrV4) -> io::Result<UdpSocket> {
             set(&socket, libc::SOL_SOCKET, plain, BUFFER_BYTES)?;
         }
     }
+    // A packet that may not be fragmented needs no identification.
+    set(
+        &socket,
+        libc::IPPROTO_IP,
+        libc::IP_MTU_DISCOVER,
+        libc::IP_PMTUDISC_DO,
+    )?;
     Ok(socket)
 }
 

@@ -106,7 +106,8 @@ fn sockets() -> Built<Vec<SeccompRule>> {
     ])
 }
 
-/// Time limits, and what connections to the admin port want. Everything else was set at the start.
+/// Time limits, what connections to the admin port want, and whether packets may be fragmented.
+/// Everything else was set at the start.
 fn socket_options() -> Built<Vec<SeccompRule>> {
     let all = [
         (libc::SOL_SOCKET, libc::SO_RCVTIMEO),
@@ -116,6 +117,7 @@ fn socket_options() -> Built<Vec<SeccompRule>> {
         (libc::SOL_SOCKET, SO_SNDTIMEO_NEW),
         (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
         (libc::SOL_SOCKET, libc::SO_LINGER),
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER),
         (libc::IPPROTO_TCP, libc::TCP_NODELAY),
         (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
     ];
