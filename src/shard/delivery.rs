@@ -51,22 +51,9 @@ impl Delivery {
         let Some(message) = failure.outbox.message(piece.message) else {
             return;
         };
-        let errno = if may_be_of_another_peer(failure.errno) {
-            errqueue::drain(failure.fd, message.route.socket, on_event);
-            match try_again(failure.fd, &header.msg_hdr) {
-                Ok(()) => return self.sent(piece),
-                Err(errno) => errno,
-            }
-        } else {
-            failure.errno
-        };
-        let errno = if errno == libc::EMSGSIZE && options::let_fragment(failure.fd).is_ok() {
-            match try_again(failure.fd, &header.msg_hdr) {
-                Ok(()) => return self.sent(piece),
-                Err(errno) => errno,
-            }
-        } else {
-            errno
+        let errno = match second_attempt(&failure, message, &header.msg_hdr, on_event) {
+            Ok(()) => return self.sent(piece),
+            Err(errno) => errno,
         };
         if piece.count > 1 && refuses_segmentation(errno) {
             self.send_singly(&failure, message, piece, errno, on_event);
@@ -172,6 +159,25 @@ const fn may_be_of_another_peer(errno: i32) -> bool {
 /// EIO: no checksum offload, or IPsec. EINVAL, EMSGSIZE: a segment larger than the route's MTU.
 const fn refuses_segmentation(errno: i32) -> bool {
     matches!(errno, libc::EIO | libc::EINVAL | libc::EMSGSIZE)
+}
+
+/// Sends anew what may have failed for an error that was pending, or for the packet's length.
+fn second_attempt(
+    failure: &Failure<'_>,
+    message: &Message,
+    header: &libc::msghdr,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<(), i32> {
+    if !may_be_of_another_peer(failure.errno) {
+        return Err(failure.errno);
+    }
+    errqueue::drain(failure.fd, message.route.socket, on_event);
+    match try_again(failure.fd, header) {
+        Err(libc::EMSGSIZE) if options::let_fragment(failure.fd).is_ok() => {
+            try_again(failure.fd, header)
+        }
+        result => result,
+    }
 }
 
 fn try_again(fd: BorrowedFd<'_>, header: &libc::msghdr) -> Result<(), i32> {

@@ -62,7 +62,7 @@ impl Retry {
             RETRY_INITIAL
         } else {
             // However even round trips are, a crowded machine is some milliseconds late now and then.
-            let margin = (4 * self.variation).max(self.floor / 2);
+            let margin = self.variation.saturating_mul(4).max(self.floor / 2);
             let micros = self.smoothed.saturating_add(margin);
             Nanos::from_micros(u64::from(micros.max(self.floor)))
         };

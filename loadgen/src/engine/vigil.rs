@@ -1,6 +1,6 @@
 //! How long an idle thread looks for packets before it sleeps. It never sleeps, nor looks, itself.
 //!
-//! Waking a thread costs the *sender* of the next packet, and that is the server: nearly 2 % of what a
+//! Waking a thread costs the *sender* of the next packet, and that is the server: 1.5 % of what a
 //! lock-step block takes it, in a profile. Real machines cost it nothing of that kind.
 
 use crate::machine::Nanos;
