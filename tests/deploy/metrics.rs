@@ -215,6 +215,8 @@ fn drain(watch: &mut Watch) {
     while client.next_within(Duration::from_millis(500)).is_none() {
         client.rrq("file", "octet", &[]);
     }
+    // The first block once more.
+    client.expect();
     watch.watched.server.signal(Signal::TERM);
     watch.until("tftp_ready", |ready| ready < 0.5);
     client.send(&packet::error(0, "enough"));
