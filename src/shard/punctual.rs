@@ -1,6 +1,6 @@
 //! Whether timers may be acted on, or whether what the sockets hold is to be read first: the ACK that a
-//! timer waits for may be among it. It never counts time in which nothing was read: after a stall of
-//! the host all timers are due at once, and all their ACKs unread.
+//! timer waits for may be among it. It never counts time before the first turn that holds them back:
+//! after a stall of the host all timers are due at once, and all their ACKs unread.
 
 use super::backend::Backend;
 use crate::limits::{TIMERS_HELD_BACK, TIMERS_HELD_FOR};
