@@ -452,7 +452,7 @@ impl Sender {
                     .expect("one"),
             ),
             local: Local::default(),
-            socket: self.layout.reply_socket(ringboot::endpoint::SocketId(0), 0),
+            socket: self.layout.reply_socket(ringboot::endpoint::SocketId(0)),
         };
         let train = Train {
             ticket: Ticket {

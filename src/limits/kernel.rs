@@ -4,15 +4,14 @@ use crate::transfer::Nanos;
 
 /// Receive buffer of each socket, in bytes. The kernel doubles it and counts 768 bytes and more for a
 /// small datagram, 2,304 from many cards: 20,000 requests at once take 15 to 46 MB of port 69's
-/// buffer, and the ACKs of 100,000 clients 77 MB of all data sockets' together. Empty, it takes none.
+/// buffer. Empty, it takes none.
 pub const RECEIVE_BUFFER: usize = 32 << 20;
+
+/// The same for a socket that ACKs come to, where more may be had: those of 100,000 clients take 77 MB.
+pub const ACKS_BUFFER: usize = 2 * RECEIVE_BUFFER;
 
 /// Send buffer of each socket, in bytes: the windows of some thousand clients on their way to a card.
 pub const SEND_BUFFER: usize = 8 << 20;
-
-/// Data sockets of each shard for each address it listens on. More of them make a transfer's port
-/// harder to guess and split batches into more calls.
-pub const DATA_SOCKETS: usize = 2;
 
 /// A predecessor's port is waited for this many times this long: a second in all.
 pub const BIND_TRIES: u32 = 50;
@@ -34,6 +33,10 @@ pub const BATCHES_PER_TURN: usize = 2;
 /// first, until it gives none. With fewer of them the calls saved are not worth the changes.
 pub const BUSY_DATAGRAMS: usize = 4;
 pub const BUSY_TURNS: u8 = 8;
+
+/// While such sockets are busy, the others are looked at this often at least: a request waits no longer.
+pub const BUSY_LOOK: Nanos = Nanos::from_micros(50);
+
 /// The largest datagram taken whole on a data socket: ACKs have 4 bytes, ERRORs a short text.
 pub const ACK_BUFFER: usize = 128;
 

@@ -13,7 +13,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::options;
 use super::sockets::{BindError, Listen, Plan, Role, Sockets};
 use super::steer;
-use crate::limits::{BIND_TRIES, BIND_TRY_MILLIS, DATA_SOCKETS, RECEIVE_BUFFER, SEND_BUFFER};
+use crate::endpoint::SocketId;
+use crate::limits::{ACKS_BUFFER, BIND_TRIES, BIND_TRY_MILLIS, RECEIVE_BUFFER, SEND_BUFFER};
 
 /// The sockets of every shard.
 ///
@@ -129,8 +130,8 @@ fn adopt_one(
         prepare(&socket, addr, role).map_err(BindError::at(addr, None))?;
         let listener = sockets.add(socket.into(), role, addr);
         if !plan.single_port {
-            let count = add_data_sockets(plan, Address { addr, dual }, shard, &mut sockets)?;
-            sockets.set_replies(listener, count);
+            let data = add_data_socket(plan, Address { addr, dual }, shard, &mut sockets)?;
+            sockets.set_reply(listener, data);
         }
     }
     Ok(sockets)
@@ -171,8 +172,8 @@ fn bind_address(
         addr = local_addr(&socket).map_err(fail(addr))?;
         let listener = shard.add(socket, role, addr);
         if !plan.single_port {
-            let count = add_data_sockets(plan, Address { addr, dual: false }, index, shard)?;
-            shard.set_replies(listener, count);
+            let data = add_data_socket(plan, Address { addr, dual: false }, index, shard)?;
+            shard.set_reply(listener, data);
         } else if plan.shards > 1
             && index + 1 == plan.shards
             && let Some(socket) = shard.fd(listener)
@@ -197,45 +198,34 @@ fn open_listener(addr: SocketAddr, role: Role, join: bool) -> io::Result<OwnedFd
     Ok(socket.into())
 }
 
-fn add_data_sockets(
+/// One and no more: with two of them a turn reads and sends by twice as many system calls, for half as
+/// many packets each.
+fn add_data_socket(
     plan: &Plan,
     Address { mut addr, dual }: Address,
     shard: u16,
     sockets: &mut Sockets,
-) -> Result<usize, BindError> {
+) -> Result<SocketId, BindError> {
     let fail = |addr| BindError::at(addr, plan.data_ports);
-    let mut count = 0;
     for port in data_ports(plan, shard) {
-        if count == DATA_SOCKETS {
-            break;
-        }
         addr.set_port(port);
         match open_data(addr, dual) {
-            Ok((socket, bound)) => {
-                sockets.add(socket, Role::Data, bound);
-                count += 1;
-            }
+            Ok((socket, bound)) => return Ok(sockets.add(socket, Role::Data, bound)),
             // Another program's port within the range: the next one will do.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(fail(addr)(error)),
         }
     }
-    if count == 0 {
-        let none = io::Error::from_raw_os_error(libc::EADDRINUSE);
-        return Err(fail(addr)(none));
-    }
-    Ok(count)
+    let none = io::Error::from_raw_os_error(libc::EADDRINUSE);
+    Err(fail(addr)(none))
 }
 
-/// Ports to try: this shard's share of the range, or as often "any".
-fn data_ports(plan: &Plan, shard: u16) -> Box<dyn Iterator<Item = u16>> {
-    match plan.data_ports {
-        Some((low, high)) => {
-            let first = low.saturating_add(shard);
-            Box::new((first..=high).step_by(usize::from(plan.shards.max(1))))
-        }
-        None => Box::new(core::iter::repeat_n(0, DATA_SOCKETS)),
-    }
+/// Ports to try: this shard's share of the range, or "any".
+fn data_ports(plan: &Plan, shard: u16) -> impl Iterator<Item = u16> {
+    let (low, high) = plan
+        .data_ports
+        .map_or((0, 0), |(low, high)| (low.saturating_add(shard), high));
+    (low..=high).step_by(usize::from(plan.shards.max(1)))
 }
 
 fn open_data(addr: SocketAddr, dual: bool) -> io::Result<(OwnedFd, SocketAddr)> {
@@ -260,12 +250,12 @@ fn open(addr: SocketAddr, role: Role) -> io::Result<Socket> {
 }
 
 fn set_options(socket: &Socket, addr: SocketAddr, role: Role) -> io::Result<()> {
-    set_buffer(
-        socket,
-        libc::SO_RCVBUFFORCE,
-        libc::SO_RCVBUF,
-        RECEIVE_BUFFER,
-    )?;
+    let receive = if role.carries_data() {
+        ACKS_BUFFER
+    } else {
+        RECEIVE_BUFFER
+    };
+    set_buffer(socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, receive)?;
     set_buffer(socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER)?;
     match addr.ip() {
         IpAddr::V4(_) => set_options_v4(socket, role),

@@ -1,6 +1,7 @@
 //! Waits on an epoll with nanoseconds, or with milliseconds where the kernel knows no better.
 //! It never wakes before the deadline without an event or a signal.
 
+use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -19,7 +20,7 @@ pub(super) fn wait(
     events: &mut [libc::epoll_event],
     deadline: Option<Nanos>,
 ) -> io::Result<usize> {
-    let rest = deadline.map(|deadline| (deadline - crate::clock::now()).to_duration());
+    let rest = deadline.map(until);
     let timeout = rest.map(|rest| Timespec {
         secs: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
         nanos: i64::from(rest.subsec_nanos()),
@@ -51,11 +52,19 @@ pub(super) fn wait(
     }
 }
 
+/// Who does not wait need not know the time.
+fn until(deadline: Nanos) -> Duration {
+    if deadline == Nanos::ZERO {
+        return Duration::ZERO;
+    }
+    (deadline - crate::clock::now()).to_duration()
+}
+
 /// Before Linux 5.11: milliseconds, rounded up so that we do not wake early and spin.
 fn wait_coarsely(
     epoll: i32,
     events: &mut [libc::epoll_event],
-    rest: Option<core::time::Duration>,
+    rest: Option<Duration>,
 ) -> io::Result<usize> {
     let millis = rest.map_or(-1, |rest| {
         i32::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)

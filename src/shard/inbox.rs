@@ -29,6 +29,10 @@ pub(super) struct Inbox {
     room: usize,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
+    /// Headers that the kernel may have written to since they were laid out.
+    used: usize,
+    /// Whether they were laid out with room for control messages.
+    arrivals: bool,
 }
 
 /// What a turn's reading of one socket brought.
@@ -59,6 +63,8 @@ impl Inbox {
             room,
             iovecs: vec![no_iovec; BATCH].into_boxed_slice(),
             headers: vec![no_header; BATCH].into_boxed_slice(),
+            used: BATCH,
+            arrivals: false,
         }
     }
 
@@ -127,14 +133,21 @@ impl Inbox {
                 core::ptr::null_mut(),
             )
         };
-        usize::try_from(result).map_err(|_| super::last_errno())
+        let count = usize::try_from(result).map_err(|_| super::last_errno());
+        self.used = count.unwrap_or(BATCH);
+        count
     }
 
-    /// The kernel overwrites lengths, so they are set anew for each batch.
+    /// The kernel overwrites lengths, so the headers that it used are laid out anew.
     fn prepare(&mut self, arrivals: bool) {
+        if self.arrivals != arrivals {
+            self.arrivals = arrivals;
+            self.used = BATCH;
+        }
         let slots = self.slots.iter_mut().zip(&mut self.iovecs);
         let slots = slots.zip(self.bytes.chunks_exact_mut(self.room));
-        for (header, ((slot, iovec), bytes)) in self.headers.iter_mut().zip(slots) {
+        let headers = self.headers.iter_mut().zip(slots);
+        for (header, ((slot, iovec), bytes)) in headers.take(self.used) {
             iovec.iov_base = bytes.as_mut_ptr().cast();
             iovec.iov_len = bytes.len();
             let header = &mut header.msg_hdr;

@@ -1,4 +1,4 @@
-//! One shard's sockets: a member of each listening port's group, and its own data sockets.
+//! One shard's sockets: for each address a member of the listening port's group, and a data socket of its own.
 //! It never receives or sends.
 
 use core::fmt;
@@ -89,7 +89,7 @@ impl BindError {
         match data_ports {
             Some((low, high)) => write!(
                 f,
-                "not enough free ports in --data-ports {low}-{high}: every shard takes one or two \
+                "not enough free ports in --data-ports {low}-{high}: every shard takes one \
                  for each address; widen the range, or start fewer --shards"
             ),
             None => write!(
@@ -142,8 +142,8 @@ impl Role {
 struct Place {
     role: Role,
     addr: SocketAddr,
-    /// For a listening socket: the first of its data sockets, and how many.
-    replies: (u16, u16),
+    /// For a listening socket: the data socket beside it; none in single-port mode.
+    reply: Option<SocketId>,
 }
 
 /// Which socket is which; apart from the sockets themselves, so that a shard can ask while its
@@ -156,14 +156,9 @@ pub struct Layout {
 impl Layout {
     /// The data socket for a new transfer that came to `listen`.
     #[must_use]
-    pub fn reply_socket(&self, listen: SocketId, hash: u64) -> SocketId {
-        match self.place(listen).map(|place| place.replies) {
-            Some((first, count)) if count > 0 => {
-                let nth = u16::try_from(hash % u64::from(count)).unwrap_or(0);
-                SocketId(first + nth)
-            }
-            _ => listen,
-        }
+    pub fn reply_socket(&self, listen: SocketId) -> SocketId {
+        let place = self.place(listen);
+        place.and_then(|place| place.reply).unwrap_or(listen)
     }
 
     /// Whether requests come to this socket.
@@ -289,7 +284,7 @@ impl Sockets {
         self.layout.places.push(Place {
             role,
             addr,
-            replies: (0, 0),
+            reply: None,
         });
         id
     }
@@ -312,12 +307,10 @@ impl Sockets {
         Ok(())
     }
 
-    /// Names the data sockets of a listening one: the `count` last added.
-    pub(super) fn set_replies(&mut self, listener: SocketId, count: usize) {
-        let count = u16::try_from(count).unwrap_or(0);
-        let end = u16::try_from(self.fds.len()).unwrap_or(u16::MAX);
+    /// Names the data socket of a listening one.
+    pub(super) fn set_reply(&mut self, listener: SocketId, data: SocketId) {
         if let Some(place) = self.layout.places.get_mut(usize::from(listener.0)) {
-            place.replies = (end - count, count);
+            place.reply = Some(data);
         }
     }
 

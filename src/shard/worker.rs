@@ -2,7 +2,7 @@
 //! It never waits for anything but its backend.
 
 use core::net::IpAddr;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -124,7 +124,6 @@ impl Loop {
             desk: Desk {
                 sockets: worker.sockets,
                 mtu: Mtus::default(),
-                hasher: RandomState::new(),
                 shards: worker.shards,
                 settings,
             },
@@ -425,7 +424,6 @@ type Transfers = Endpoint<Arc<Image>, RandomState>;
 struct Desk {
     sockets: Layout,
     mtu: Mtus,
-    hasher: RandomState,
     shards: Vec<Address>,
     settings: Settings,
 }
@@ -459,14 +457,11 @@ impl Desk {
         }
         let route = match self.stream(bytes) {
             Some(stream) => self.join(stream, socket, peer, arrival, bytes)?,
-            None => {
-                let hash = self.hasher.hash_one(peer.to_addr());
-                Route {
-                    peer,
-                    local: self.answer_from(socket, &arrival),
-                    socket: self.sockets.reply_socket(socket, hash),
-                }
-            }
+            None => Route {
+                peer,
+                local: self.answer_from(socket, &arrival),
+                socket: self.sockets.reply_socket(socket),
+            },
         };
         Some(Datagram {
             route,
@@ -511,7 +506,7 @@ impl Desk {
         Some(Route {
             peer,
             local: Local::new(arrival.ip, arrival.ifindex),
-            socket: self.sockets.reply_socket(socket, stream >> 32),
+            socket: self.sockets.reply_socket(socket),
         })
     }
 

@@ -5,11 +5,10 @@ use core::time::Duration;
 use std::net::UdpSocket;
 use std::thread;
 
-use super::harness::{BACKENDS, Harness, Seen, client};
+use super::harness::{BACKENDS, Harness, Seen, client, plan, sockets};
 use crate::clock;
-use crate::endpoint::SocketId;
 use crate::limits::{BUSY_DATAGRAMS, BUSY_TURNS};
-use crate::shard::IoChoice;
+use crate::shard::{IoChoice, Plan};
 use crate::transfer::Nanos;
 
 /// Keeps the data socket busy for much longer than a backend needs to notice: now and then a turn
@@ -112,7 +111,7 @@ fn requests_and_other_threads_have_their_turn() {
 #[test]
 fn one_that_paused_is_heard_beside_one_that_did_not() {
     for choice in BACKENDS {
-        let mut harness = Harness::new(choice);
+        let mut harness = Harness::with(choice, sockets(&two_addresses()));
         let (busy, paused) = two_data_sockets(&harness);
         let client = client("127.0.0.1:0");
         make_all_busy(&mut harness, &client, &[busy, paused]);
@@ -132,10 +131,19 @@ fn one_that_paused_is_heard_beside_one_that_did_not() {
     }
 }
 
+fn two_addresses() -> Plan {
+    let mut plan = plan("127.0.0.1:0");
+    plan.listen.extend(self::plan("127.0.0.2:0").listen);
+    plan
+}
+
 fn two_data_sockets(harness: &Harness) -> (SocketAddr, SocketAddr) {
-    let addr = |hash| {
-        let socket = harness.layout.reply_socket(SocketId(0), hash);
-        harness.layout.addr(socket).expect("an address")
+    let layout = &harness.layout;
+    let mut listeners = layout.ids().filter(|&id| layout.is_listener(id));
+    let mut next = || {
+        let listener = listeners.next().expect("two listeners");
+        let data = layout.reply_socket(listener);
+        layout.addr(data).expect("an address")
     };
-    (addr(0), addr(1))
+    (next(), next())
 }

@@ -156,7 +156,7 @@ impl Harness {
     }
 
     pub fn data_socket(&self) -> SocketId {
-        self.layout.reply_socket(SocketId(0), 0)
+        self.layout.reply_socket(SocketId(0))
     }
 
     pub fn data_addr(&self) -> SocketAddr {

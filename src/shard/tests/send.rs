@@ -93,8 +93,7 @@ fn many_transfers_share_one_turn() {
         let mut harness = Harness::new(choice);
         let clients: Vec<_> = (0..300).map(|_| client("127.0.0.1:0")).collect();
         for (n, client) in clients.iter().enumerate() {
-            let mut route = harness.route(client.local_addr().expect("bound"));
-            route.socket = harness.layout.reply_socket(SocketId(0), n as u64);
+            let route = harness.route(client.local_addr().expect("bound"));
             harness.outbox.push_train(
                 &route,
                 &forms[n % forms.len()],
@@ -103,7 +102,6 @@ fn many_transfers_share_one_turn() {
         }
         assert_eq!(harness.turn_until(Some(Nanos::ZERO)), []);
         for (n, client) in clients.iter().enumerate() {
-            let socket = harness.layout.reply_socket(SocketId(0), n as u64);
             for block in 0..4 {
                 let (got, from) = receive(client);
                 assert_eq!(
@@ -111,7 +109,7 @@ fn many_transfers_share_one_turn() {
                     data(&bytes, 1 + n as u64 % 30 + block, 1428),
                     "{choice:?}"
                 );
-                assert_eq!(Some(from), harness.layout.addr(socket));
+                assert_eq!(from, harness.data_addr());
             }
         }
     }
