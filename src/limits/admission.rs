@@ -42,9 +42,6 @@ pub const TIMERS_PER_TURN: usize = 512;
 /// 10 ms of reading, as long as the shortest resend takes anyway.
 pub const TIMERS_HELD_BACK: u64 = 2_048;
 
-/// The longest that timers are held back in all, whatever the sockets are said to hold.
-pub const TIMERS_HELD_FOR: Nanos = Nanos::from_millis(10);
-
 /// Token buckets for networks, for each of requests and ERRORs: 32 KiB. Networks that meet in one share
 /// its rate; a farm has a few dozen of them.
 pub const PREFIX_BUCKETS: usize = 4096;

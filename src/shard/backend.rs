@@ -83,7 +83,8 @@ pub trait Backend {
     /// When the kernel does not let a socket go.
     fn close_listeners(&mut self) -> io::Result<()>;
 
-    /// Whether the last turn left datagrams in the sockets. What a timer waits for may be one.
+    /// Whether the last turn left datagrams in the sockets. What a timer waits for may be one. Only a turn
+    /// that brought some says so: it comes to an end.
     fn behind(&self) -> bool;
 
     fn counters(&self) -> &Counters;

@@ -39,7 +39,7 @@ pub(super) struct Inbox {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Taken {
     pub(super) datagrams: usize,
-    /// The socket holds more.
+    /// The socket holds more than these.
     pub(super) behind: bool,
 }
 
@@ -100,7 +100,7 @@ impl Inbox {
                 }
             }
         }
-        taken.behind = true;
+        taken.behind = taken.datagrams > 0;
         taken
     }
 

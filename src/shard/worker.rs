@@ -151,7 +151,7 @@ impl Loop {
             self.leave(backend)?;
             let now = clock::now();
             let transfers = self.endpoint.active();
-            if self.punctual.timers_may_run(now, backend, transfers) {
+            if self.punctual.timers_may_run(backend, transfers) {
                 self.endpoint.advance(now, &mut self.outside);
             }
             self.send_windows(now);

@@ -42,8 +42,11 @@ pub struct UringBackend {
     /// Before `state`: the ring is closed before the buffers go.
     ring: IoUring,
     state: State,
-    /// The kernel had more completions ready than the last wait took, or no buffer for them.
+    /// The last turn left datagrams with the kernel.
     behind: bool,
+    /// The kernel said so when it was last entered. It may go on saying it when nothing is left: a
+    /// completion that comes from another core just while they are taken raises the flag after it was lowered.
+    more: bool,
     /// For the sockets that are read directly.
     inbox: Inbox,
     /// Whether the kernel takes a plain send with an address.
@@ -85,6 +88,7 @@ pub fn open(
             },
             plain_sends: built.plain_sends,
             behind: false,
+            more: false,
             broken: false,
         }),
         Err(why) => Err(Box::new(Refused { why, sockets })),
@@ -280,7 +284,7 @@ impl UringBackend {
     ) -> io::Result<()> {
         enter(&mut self.ring, wait)?;
         let queue = self.ring.submission();
-        self.behind = queue.taskrun();
+        self.more = queue.taskrun();
         if queue.cq_overflow() {
             self.state.delivery.counters.ring_overflows += 1;
         }
@@ -338,9 +342,13 @@ impl Backend for UringBackend {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         self.state.delivery.counters.turns += 1;
-        let exhausted = self.state.delivery.counters.buffers_exhausted;
+        let before = self.state.delivery.counters;
+        self.behind = false;
         let result = self.try_turn(outbox, deadline, on_event);
-        self.behind |= self.state.delivery.counters.buffers_exhausted > exhausted;
+        let after = &self.state.delivery.counters;
+        // Where more is left, this turn has brought some.
+        self.behind |= self.more && after.datagrams_received > before.datagrams_received;
+        self.behind |= after.buffers_exhausted > before.buffers_exhausted;
         self.broken |= result.is_err();
         outbox.clear();
         result
