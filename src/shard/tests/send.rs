@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::harness::{
     BACKENDS, Harness, Seen, client, content, data, forms, image, plan, receive, sockets, train,
 };
-use crate::endpoint::{Local, SocketId};
+use crate::endpoint::Local;
 use crate::files::Image;
 use crate::shard::{IoChoice, options};
 use crate::transfer::{BlockRange, Nanos};
