@@ -258,15 +258,16 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
     }
 
-    /// Acts on what is due, a bounded number at a time.
-    pub fn advance<F: Effects<Image = I>>(&mut self, now: Nanos, effects: &mut F) {
+    /// Acts on what is due, a bounded number at a time. Says whether that was all.
+    pub fn advance<F: Effects<Image = I>>(&mut self, now: Nanos, effects: &mut F) -> bool {
         self.call_up(now, effects);
         for _ in 0..TIMERS_PER_TURN {
             let Some((slot, armed)) = self.wheel.pop(now) else {
-                return;
+                return true;
             };
             self.timer(now, slot, armed, effects);
         }
+        false
     }
 
     /// When [`advance`](Self::advance) has something to do.

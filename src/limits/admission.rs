@@ -38,8 +38,8 @@ pub const WINDOWS_PUT_OFF: usize = 4096;
 pub const TIMERS_PER_TURN: usize = 512;
 
 /// Datagrams that may be read while timers are held back, or as many as there are transfers: the ACK
-/// that one waits for may be among those left unread, and a resend would only add to the load. About
-/// 10 ms of reading, as long as the shortest resend takes anyway.
+/// that one waits for may be among those left unread, and a resend would only add to the load. So many
+/// are about 10 ms of reading, as long as the shortest resend takes anyway.
 pub const TIMERS_HELD_BACK: u64 = 2_048;
 
 /// Token buckets for networks, for each of requests and ERRORs: 32 KiB. Networks that meet in one share

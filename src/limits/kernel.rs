@@ -7,7 +7,8 @@ use crate::transfer::Nanos;
 /// buffer. Empty, it takes none.
 pub const RECEIVE_BUFFER: usize = 32 << 20;
 
-/// The same for a socket that ACKs come to, where more may be had: those of 100,000 clients take 77 MB.
+/// The same for a socket that ACKs come to: those of 100,000 clients take 77 MB. Who gets only
+/// [`RECEIVE_BUFFER`] has room for half of that many on each shard, which is no reason to warn.
 pub const ACKS_BUFFER: usize = 2 * RECEIVE_BUFFER;
 
 /// Send buffer of each socket, in bytes: the windows of some thousand clients on their way to a card.
@@ -34,8 +35,9 @@ pub const BATCHES_PER_TURN: usize = 2;
 pub const BUSY_DATAGRAMS: usize = 4;
 pub const BUSY_TURNS: u8 = 8;
 
-/// While such sockets are busy, the others are looked at this often at least: a request waits no longer.
-pub const BUSY_LOOK: Nanos = Nanos::from_micros(50);
+/// While such sockets are busy, a turn looks at the others only if the last look is this long ago. So much
+/// longer may a request wait than for the turn that is under way.
+pub const BUSY_LOOK: Nanos = Nanos::from_micros(100);
 
 /// The largest datagram taken whole on a data socket: ACKs have 4 bytes, ERRORs a short text.
 pub const ACK_BUFFER: usize = 128;

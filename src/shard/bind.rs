@@ -125,7 +125,7 @@ fn adopt_one(
     };
     for (addr, fd) in inherited {
         let socket = Socket::from(fd);
-        // systemd listens with one socket for both versions of IP, and so must the data sockets.
+        // systemd listens with one socket for both versions of IP, and so must the data socket.
         let dual = addr.is_ipv6() && !socket.only_v6().map_err(BindError::at(addr, None))?;
         prepare(&socket, addr, role).map_err(BindError::at(addr, None))?;
         let listener = sockets.add(socket.into(), role, addr);
@@ -152,7 +152,7 @@ struct Address {
     dual: bool,
 }
 
-/// One listening address: a group of sockets, a member for each shard, and their data sockets.
+/// One listening address: a group of sockets, a member for each shard, and a data socket beside each.
 fn bind_address(
     plan: &Plan,
     listen: Listen,

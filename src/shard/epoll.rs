@@ -35,8 +35,9 @@ pub struct EpollBackend {
     /// Sockets whose room is being watched.
     watched: Vec<SocketId>,
     behind: bool,
-    /// When the watched sockets were last looked at in a busy turn.
+    /// When the watched sockets were last looked at in a busy turn, and whether that left datagrams in them.
     looked_at: Nanos,
+    left_watched: bool,
     events: Box<[libc::epoll_event]>,
 }
 
@@ -59,6 +60,7 @@ impl EpollBackend {
             watched: Vec::new(),
             behind: false,
             looked_at: Nanos::ZERO,
+            left_watched: false,
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into_boxed_slice(),
         })
     }
@@ -154,11 +156,29 @@ impl EpollBackend {
     /// Busy turns may be short: a look in each of them would cost as much as what they read.
     fn look_is_due(&mut self) -> bool {
         let now = clock::now();
-        let due = now - self.looked_at >= BUSY_LOOK;
+        let due = self.left_watched || now - self.looked_at >= BUSY_LOOK;
         if due {
             self.looked_at = now;
         }
         due
+    }
+
+    /// Waits for the sockets that are watched and the waker, and reads what they have.
+    fn look(
+        &mut self,
+        deadline: Option<Nanos>,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> io::Result<()> {
+        let count = wait(self.watch.epoll(), &mut self.events, deadline)?;
+        let behind = core::mem::take(&mut self.behind);
+        for nth in 0..count {
+            if let Some(&event) = self.events.get(nth) {
+                self.report(event, on_event)?;
+            }
+        }
+        self.left_watched = self.behind;
+        self.behind |= behind;
+        Ok(())
     }
 
     fn report(
@@ -222,13 +242,7 @@ impl Backend for EpollBackend {
         } else {
             deadline
         };
-        let count = wait(self.watch.epoll(), &mut self.events, deadline)?;
-        for nth in 0..count {
-            if let Some(&event) = self.events.get(nth) {
-                self.report(event, on_event)?;
-            }
-        }
-        Ok(())
+        self.look(deadline, on_event)
     }
 
     fn leave_listeners(&mut self) {

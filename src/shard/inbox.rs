@@ -29,8 +29,8 @@ pub(super) struct Inbox {
     room: usize,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
-    /// Headers that the kernel may have written to since they were laid out.
-    used: usize,
+    /// So many headers must be laid out anew: the kernel wrote to them.
+    stale: usize,
     /// Whether they were laid out with room for control messages.
     arrivals: bool,
 }
@@ -63,7 +63,7 @@ impl Inbox {
             room,
             iovecs: vec![no_iovec; BATCH].into_boxed_slice(),
             headers: vec![no_header; BATCH].into_boxed_slice(),
-            used: BATCH,
+            stale: BATCH,
             arrivals: false,
         }
     }
@@ -134,7 +134,7 @@ impl Inbox {
             )
         };
         let count = usize::try_from(result).map_err(|_| super::last_errno());
-        self.used = count.unwrap_or(BATCH);
+        self.stale = count.unwrap_or(BATCH);
         count
     }
 
@@ -142,12 +142,12 @@ impl Inbox {
     fn prepare(&mut self, arrivals: bool) {
         if self.arrivals != arrivals {
             self.arrivals = arrivals;
-            self.used = BATCH;
+            self.stale = BATCH;
         }
         let slots = self.slots.iter_mut().zip(&mut self.iovecs);
         let slots = slots.zip(self.bytes.chunks_exact_mut(self.room));
         let headers = self.headers.iter_mut().zip(slots);
-        for (header, ((slot, iovec), bytes)) in headers.take(self.used) {
+        for (header, ((slot, iovec), bytes)) in headers.take(self.stale) {
             iovec.iov_base = bytes.as_mut_ptr().cast();
             iovec.iov_len = bytes.len();
             let header = &mut header.msg_hdr;

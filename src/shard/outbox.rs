@@ -97,11 +97,10 @@ impl Outbox {
             return;
         }
         self.hold(image);
-        let alone = next + 1 == end;
-        let per_message = if alone {
-            1
-        } else {
-            u64::from(datagrams_per_message(train.blksize))
+        // A block that goes out alone is spared a division.
+        let per_message = match end - next {
+            1 => 1,
+            _ => u64::from(datagrams_per_message(train.blksize)),
         };
         while next < end {
             let first = next;
@@ -284,7 +283,7 @@ fn end_within(size: u64, train: &Train) -> u64 {
     if before_last <= size {
         end
     } else {
-        end.min(last_block(size, blksize) + 1)
+        last_block(size, blksize) + 1
     }
 }
 

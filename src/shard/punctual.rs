@@ -8,21 +8,23 @@ use crate::limits::TIMERS_HELD_BACK;
 /// How far timers have been held back.
 #[derive(Debug, Default)]
 pub(super) struct Punctual {
-    /// Datagrams that had been read when timers were last acted on.
+    /// Datagrams that had been read when all due timers were last acted on.
     read: u64,
 }
 
 impl Punctual {
-    /// Asked once in a turn. No transfer has more than one window under way: when as many datagrams have
-    /// been read as there are transfers, what had come before was among them.
-    pub(super) fn timers_may_run(&mut self, backend: &dyn Backend, transfers: usize) -> bool {
-        let read = backend.counters().datagrams_received;
+    /// Most transfers have one ACK under way: when as many datagrams have been read as there are transfers,
+    /// what had come before was among them.
+    pub(super) fn timers_may_run(&self, backend: &dyn Backend, transfers: usize) -> bool {
+        let read = backend.counters().datagrams_received - self.read;
         let enough = u64::try_from(transfers).map_or(u64::MAX, |all| all.max(TIMERS_HELD_BACK));
-        if backend.behind() && read.saturating_sub(self.read) < enough {
-            return false;
-        }
-        self.read = read;
-        true
+        !backend.behind() || read >= enough
+    }
+
+    /// All timers that were due have been acted on. Before that they go on turn by turn, each with its
+    /// bounded number of them.
+    pub(super) fn all_ran(&mut self, backend: &dyn Backend) {
+        self.read = backend.counters().datagrams_received;
     }
 }
 
@@ -76,10 +78,13 @@ mod tests {
             sockets.counters.datagrams_received += 100;
             turns += 1;
         }
+        let may_run =
+            |punctual: &Punctual, sockets: &Sockets| punctual.timers_may_run(sockets, transfers);
+        assert!(may_run(&punctual, &sockets), "not all of them have run");
+        punctual.all_ran(&sockets);
+        assert!(!may_run(&punctual, &sockets), "held anew");
         sockets.behind = false;
-        assert!(punctual.timers_may_run(&sockets, transfers), "all was read");
-        sockets.behind = true;
-        assert!(!punctual.timers_may_run(&sockets, transfers), "held anew");
+        assert!(may_run(&punctual, &sockets), "all was read");
         turns
     }
 

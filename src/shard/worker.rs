@@ -151,8 +151,10 @@ impl Loop {
             self.leave(backend)?;
             let now = clock::now();
             let transfers = self.endpoint.active();
-            if self.punctual.timers_may_run(backend, transfers) {
-                self.endpoint.advance(now, &mut self.outside);
+            if self.punctual.timers_may_run(backend, transfers)
+                && self.endpoint.advance(now, &mut self.outside)
+            {
+                self.punctual.all_ran(backend);
             }
             self.send_windows(now);
             self.feed_uploads(now);

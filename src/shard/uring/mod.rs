@@ -346,9 +346,9 @@ impl Backend for UringBackend {
         self.behind = false;
         let result = self.try_turn(outbox, deadline, on_event);
         let after = &self.state.delivery.counters;
+        let more = self.more || after.buffers_exhausted > before.buffers_exhausted;
         // Where more is left, this turn has brought some.
-        self.behind |= self.more && after.datagrams_received > before.datagrams_received;
-        self.behind |= after.buffers_exhausted > before.buffers_exhausted;
+        self.behind |= more && after.datagrams_received > before.datagrams_received;
         self.broken |= result.is_err();
         outbox.clear();
         result
