@@ -364,16 +364,25 @@ impl Server {
         self.child.id()
     }
 
-    /// The id of the thread with this name.
+    /// The id of the thread with this name. A thread takes its name when it first runs, which may be later than
+    /// the server is ready.
     pub fn thread(&self, name: &str) -> u32 {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(id) = self.find_thread(name) {
+                return id;
+            }
+            assert!(Instant::now() < deadline, "no thread {name}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn find_thread(&self, name: &str) -> Option<u32> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("threads");
         let found = tasks.flatten().find(|task| {
             fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
         });
-        let id = found
-            .unwrap_or_else(|| panic!("no thread {name}"))
-            .file_name();
-        id.to_str().expect("a number").parse().expect("a number")
+        found?.file_name().to_str()?.parse().ok()
     }
 
     pub fn alive(&mut self) -> bool {
