@@ -18,6 +18,10 @@ pub const RETRY_FLOOR_MAX: Nanos = Nanos::from_millis(128);
 /// each way one in a hundred blocks in lock-step has two, and then waits a little longer for nothing.
 pub const LATE_IN_A_ROW: u8 = 2;
 
+/// The interval exceeds the round trip by at least this share of it. 100,000 clients of one shard have
+/// round trips of 650 ms; a server that stands still for 20 ms would send every block again.
+pub const LATE_SHARE: u32 = 16;
+
 /// Never wait longer between resends, unless the client negotiated a longer `timeout`. Firmware
 /// gives up after 4 s to 25 s of silence, so a client that comes back must be met within that.
 pub const RETRY_CEILING: Nanos = Nanos::from_secs(2);

@@ -3,7 +3,7 @@
 
 use super::time::Nanos;
 use crate::limits::{
-    LATE_IN_A_ROW, PAUSE_MARGIN, PAUSE_TIMER, RESENDS_BEFORE_PAUSE, RETRY_CEILING,
+    LATE_IN_A_ROW, LATE_SHARE, PAUSE_MARGIN, PAUSE_TIMER, RESENDS_BEFORE_PAUSE, RETRY_CEILING,
     RETRY_CEILING_MIN, RETRY_FLOOR, RETRY_FLOOR_MAX, RETRY_INITIAL,
 };
 
@@ -61,8 +61,10 @@ impl Retry {
         let base = if self.smoothed == 0 {
             RETRY_INITIAL
         } else {
-            // However even round trips are, a crowded machine is some milliseconds late now and then.
-            let margin = self.variation.saturating_mul(4).max(self.floor / 2);
+            // However even round trips are, a crowded machine is some milliseconds late now and then, and where
+            // they are long because of the crowd, one that is late waits behind all of it.
+            let late = (self.floor / 2).max(self.smoothed / LATE_SHARE);
+            let margin = self.variation.saturating_mul(4).max(late);
             let micros = self.smoothed.saturating_add(margin);
             Nanos::from_micros(u64::from(micros.max(self.floor)))
         };
@@ -153,6 +155,11 @@ mod tests {
         }
         let interval = retry.interval();
         assert!(interval >= Nanos::from_millis(49) && interval < Nanos::from_millis(80));
+        for _ in 0..200 {
+            retry.sample(Nanos::from_millis(640));
+        }
+        let margin = retry.interval() - retry.round_trip();
+        assert!(margin >= Nanos::from_millis(39) && margin < Nanos::from_millis(60));
     }
 
     #[test]
