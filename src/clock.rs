@@ -2,12 +2,23 @@
 //! It never asks by way of rustix, which looks the kernel's vDSO up by itself, does not recognise some, and makes a
 //! system call then: several in each turn of a shard. The C library finds it.
 
+use core::time::Duration;
+
 use crate::transfer::Nanos;
 
 /// Nanoseconds on the monotonic clock.
 #[must_use]
 pub fn now() -> Nanos {
     read(libc::CLOCK_MONOTONIC).map_or(Nanos::ZERO, nanos)
+}
+
+/// How long it is until `deadline`; nothing when it has passed. For [`Nanos::ZERO`] the time is not even asked.
+#[must_use]
+pub fn until(deadline: Nanos) -> Duration {
+    if deadline == Nanos::ZERO {
+        return Duration::ZERO;
+    }
+    (deadline - now()).to_duration()
 }
 
 /// Seconds since 1970, for people and other programs.

@@ -67,7 +67,7 @@ impl ClientSocket {
     /// Waits for a datagram until `deadline`.
     pub fn receive(&self, buffer: &mut [u8], deadline: Nanos) -> io::Result<Heard> {
         // Zero would mean "for ever"; a datagram that is there already is still read.
-        let wait = (deadline - clock::now()).to_duration();
+        let wait = clock::until(deadline);
         let wait = wait.max(Duration::from_micros(1));
         self.socket.set_read_timeout(Some(wait))?;
         match self.socket.recv_from(buffer) {

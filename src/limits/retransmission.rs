@@ -19,7 +19,7 @@ pub const RETRY_FLOOR_MAX: Nanos = Nanos::from_millis(128);
 pub const LATE_IN_A_ROW: u8 = 2;
 
 /// The interval exceeds the round trip by at least this share of it. 100,000 clients of one shard have
-/// round trips of 650 ms; a server that stands still for 20 ms would send every block again.
+/// round trips of 650 ms: without it, a server that stands still for 20 ms sends their blocks again.
 pub const LATE_SHARE: u32 = 16;
 
 /// Never wait longer between resends, unless the client negotiated a longer `timeout`. Firmware

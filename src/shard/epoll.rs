@@ -35,9 +35,8 @@ pub struct EpollBackend {
     /// Sockets whose room is being watched.
     watched: Vec<SocketId>,
     behind: bool,
-    /// When the watched sockets were last looked at in a busy turn, and whether that left datagrams in them.
+    /// When the watched sockets were last looked at in a busy turn.
     looked_at: Nanos,
-    left_watched: bool,
     events: Box<[libc::epoll_event]>,
 }
 
@@ -60,7 +59,6 @@ impl EpollBackend {
             watched: Vec::new(),
             behind: false,
             looked_at: Nanos::ZERO,
-            left_watched: false,
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into_boxed_slice(),
         })
     }
@@ -156,29 +154,11 @@ impl EpollBackend {
     /// Busy turns may be short: a look in each of them would cost as much as what they read.
     fn look_is_due(&mut self) -> bool {
         let now = clock::now();
-        let due = self.left_watched || now - self.looked_at >= BUSY_LOOK;
+        let due = now - self.looked_at >= BUSY_LOOK;
         if due {
             self.looked_at = now;
         }
         due
-    }
-
-    /// Waits for the sockets that are watched and the waker, and reads what they have.
-    fn look(
-        &mut self,
-        deadline: Option<Nanos>,
-        on_event: &mut dyn FnMut(Event<'_>),
-    ) -> io::Result<()> {
-        let count = wait(self.watch.epoll(), &mut self.events, deadline)?;
-        let behind = core::mem::take(&mut self.behind);
-        for nth in 0..count {
-            if let Some(&event) = self.events.get(nth) {
-                self.report(event, on_event)?;
-            }
-        }
-        self.left_watched = self.behind;
-        self.behind |= behind;
-        Ok(())
     }
 
     fn report(
@@ -231,18 +211,25 @@ impl Backend for EpollBackend {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         self.delivery.counters.turns += 1;
-        self.behind = false;
+        let left = core::mem::take(&mut self.behind);
         self.flush(outbox, on_event);
         self.watch_full_sockets()?;
         let deadline = if self.receive_directly(on_event)? {
-            if !self.look_is_due() {
+            // A watched socket may be the one that the last turn left something in.
+            if !left && !self.look_is_due() {
                 return Ok(());
             }
             Some(Nanos::ZERO)
         } else {
             deadline
         };
-        self.look(deadline, on_event)
+        let count = wait(self.watch.epoll(), &mut self.events, deadline)?;
+        for nth in 0..count {
+            if let Some(&event) = self.events.get(nth) {
+                self.report(event, on_event)?;
+            }
+        }
+        Ok(())
     }
 
     fn leave_listeners(&mut self) {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::clock;
 use crate::transfer::Nanos;
 
 /// A point in time as `epoll_pwait2` wants it on every architecture.
@@ -20,7 +21,7 @@ pub(super) fn wait(
     events: &mut [libc::epoll_event],
     deadline: Option<Nanos>,
 ) -> io::Result<usize> {
-    let rest = deadline.map(until);
+    let rest = deadline.map(clock::until);
     let timeout = rest.map(|rest| Timespec {
         secs: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
         nanos: i64::from(rest.subsec_nanos()),
@@ -50,14 +51,6 @@ pub(super) fn wait(
             errno => Err(io::Error::from_raw_os_error(errno)),
         },
     }
-}
-
-/// Who does not wait need not know the time.
-fn until(deadline: Nanos) -> Duration {
-    if deadline == Nanos::ZERO {
-        return Duration::ZERO;
-    }
-    (deadline - crate::clock::now()).to_duration()
 }
 
 /// Before Linux 5.11: milliseconds, rounded up so that we do not wake early and spin.

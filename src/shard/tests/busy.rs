@@ -87,25 +87,17 @@ fn a_vanished_client_is_reported() {
 fn requests_and_other_threads_have_their_turn() {
     for choice in BACKENDS {
         let (mut harness, client) = busy(choice);
-        let keep_busy = |harness: &Harness| {
-            for _ in 0..BUSY_DATAGRAMS {
-                client.send_to(b"ack", harness.data_addr()).expect("sent");
-            }
-        };
         client
             .send_to(b"request", harness.listener())
             .expect("sent");
         harness.waker.wake();
-        let (mut woken, mut asked) = (false, false);
-        let end = soon();
-        while !(woken && asked) {
-            assert!(clock::now() < end, "{choice:?}: {woken} {asked}");
-            keep_busy(&harness);
-            for seen in harness.turn() {
-                woken |= seen == Seen::Woken;
-                asked |= matches!(seen, Seen::Datagram { bytes, .. } if bytes == b"request");
-            }
-        }
+        let both = |seen: &[Seen]| seen.contains(&Seen::Woken) && count(seen, b"request") == 1;
+        let addr = harness.data_addr();
+        let seen = harness.turn_while(|seen| {
+            keep_busy(&client, addr);
+            both(seen)
+        });
+        assert!(both(&seen), "{choice:?}: {seen:?}");
     }
 }
 
@@ -116,22 +108,16 @@ fn one_that_paused_is_heard_beside_one_that_did_not() {
         let (busy, paused) = two_data_sockets(&harness);
         let client = client("127.0.0.1:0");
         make_all_busy(&mut harness, &client, &[busy, paused]);
-        let (mut heard, end) = (false, soon());
-        for turn in 0.. {
-            if heard {
-                break;
-            }
-            assert!(clock::now() < end, "{choice:?}");
-            for _ in 0..BUSY_DATAGRAMS {
-                client.send_to(b"ack", busy).expect("sent");
-            }
-            if turn == 6 {
+        let mut turns = 0;
+        let seen = harness.turn_while(|seen| {
+            keep_busy(&client, busy);
+            if turns == 6 {
                 client.send_to(b"late", paused).expect("sent");
             }
-            for seen in harness.turn() {
-                heard |= matches!(seen, Seen::Datagram { bytes, .. } if bytes == b"late");
-            }
-        }
+            turns += 1;
+            count(seen, b"late") == 1
+        });
+        assert_eq!(count(&seen, b"late"), 1, "{choice:?}");
     }
 }
 
@@ -146,30 +132,30 @@ fn what_a_look_left_is_read_in_the_next_turns() {
                 .send_to(b"request", harness.listener())
                 .expect("sent");
         }
-        let (mut asked, end) = (0, soon());
-        loop {
-            for _ in 0..BUSY_DATAGRAMS {
-                client.send_to(b"ack", harness.data_addr()).expect("sent");
-            }
-            let seen = harness.turn();
-            let is_request =
-                |seen: &&Seen| matches!(seen, Seen::Datagram { bytes, .. } if bytes == b"request");
-            asked += seen.iter().filter(is_request).count();
-            if asked == sent {
-                break;
-            }
+        let end = clock::now() + Nanos::from_secs(5);
+        let mut asked = 0;
+        while asked < sent {
             assert!(clock::now() < end, "{choice:?}: {asked}");
-            assert!(
-                asked == 0 || harness.backend.behind(),
-                "{choice:?}: {asked}"
-            );
+            let behind = asked == 0 || harness.backend.behind();
+            assert!(behind, "{choice:?}: {asked}");
+            keep_busy(&client, harness.data_addr());
+            asked += count(&harness.turn(), b"request");
         }
+        assert_eq!(asked, sent, "{choice:?}");
     }
 }
 
-/// Long after everything that is waited for.
-fn soon() -> Nanos {
-    clock::now() + Nanos::from_secs(5)
+/// As many datagrams as keep a socket busy for a turn.
+fn keep_busy(client: &UdpSocket, addr: SocketAddr) {
+    for _ in 0..BUSY_DATAGRAMS {
+        client.send_to(b"ack", addr).expect("sent");
+    }
+}
+
+/// Datagrams with these bytes.
+fn count(seen: &[Seen], wanted: &[u8]) -> usize {
+    let is_it = |seen: &&Seen| matches!(seen, Seen::Datagram { bytes, .. } if bytes == wanted);
+    seen.iter().filter(is_it).count()
 }
 
 fn two_addresses() -> Plan {

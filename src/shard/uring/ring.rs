@@ -41,7 +41,7 @@ pub(super) fn enter(ring: &mut IoUring, wait: Wait) -> io::Result<()> {
         // Waiting for datagrams is not waiting for a disk.
         flags |= EnterFlags::NO_IOWAIT;
     }
-    let rest = deadline.map(|deadline| Timespec::from((deadline - clock::now()).to_duration()));
+    let rest = deadline.map(|deadline| Timespec::from(clock::until(deadline)));
     let args = match &rest {
         Some(rest) => SubmitArgs::new().timespec(rest),
         None => SubmitArgs::new(),
