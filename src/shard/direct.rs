@@ -1,5 +1,5 @@
-//! Data sockets that are so busy that they are read in every turn without asking epoll.
-//! It never reads them itself; it only knows which they are.
+//! Data sockets that are so busy that they are read in every turn without asking epoll, and when epoll is asked
+//! for the others. It never reads them itself; it only knows which they are.
 //!
 //! Being watched has its price: whenever a datagram has left, the kernel wakes all who may wait for
 //! room in its socket, and epoll has a look. A profile showed 3 % of a lock-step packet's cost there.
@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::epoll::{self, EventData, EventFlags};
 
 use crate::endpoint::SocketId;
-use crate::limits::{BUSY_DATAGRAMS, BUSY_TURNS};
+use crate::limits::{BUSY_DATAGRAMS, BUSY_LOOK, BUSY_TURNS};
+use crate::transfer::Nanos;
 
 /// What epoll watches, and what it need not.
 pub(super) struct Watch {
@@ -90,5 +91,46 @@ impl Watch {
             self.direct.push(socket);
         }
         Ok(())
+    }
+}
+
+/// When busy turns look at the sockets that are watched. They may be short: a look in each of them would
+/// cost as much as what they read.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    last: Nanos,
+}
+
+impl Looks {
+    /// Whether this busy turn is to look. `left`: the last turn left datagrams, perhaps in a watched socket.
+    pub(super) fn due(&mut self, now: Nanos, left: bool) -> bool {
+        let due = left || now - self.last >= BUSY_LOOK;
+        if due {
+            self.last = now;
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_turns_look_now_and_then_and_whenever_something_was_left() {
+        let mut looks = Looks::default();
+        let at = |micros| Nanos::from_secs(1) + Nanos::from_micros(micros);
+        let pause = BUSY_LOOK.0 / 1_000;
+        let turns = [
+            (0, false),
+            (1, false),
+            (2, true),
+            (3, true),
+            (4, false),
+            (pause + 2, false),
+        ];
+        let looked = turns.map(|(micros, left)| looks.due(at(micros), left));
+        assert_eq!(looked, [true, false, true, true, false, false]);
+        assert!(looks.due(at(pause + 3), false));
     }
 }

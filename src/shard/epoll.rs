@@ -8,7 +8,7 @@ use rustix::event::epoll::{self, CreateFlags, EventFlags};
 
 use super::backend::{Backend, Counters, Event};
 use super::delivery::{Delivery, Failure};
-use super::direct::Watch;
+use super::direct::{Looks, Watch};
 use super::epoll_wait::wait;
 use super::errqueue;
 use super::inbox::Inbox;
@@ -17,7 +17,6 @@ use super::sockets::Sockets;
 use super::waker::Waker;
 use crate::clock;
 use crate::endpoint::SocketId;
-use crate::limits::BUSY_LOOK;
 use crate::transfer::Nanos;
 
 /// Events taken in one turn; more than that are reported in the next.
@@ -35,8 +34,7 @@ pub struct EpollBackend {
     /// Sockets whose room is being watched.
     watched: Vec<SocketId>,
     behind: bool,
-    /// When the watched sockets were last looked at in a busy turn.
-    looked_at: Nanos,
+    looks: Looks,
     events: Box<[libc::epoll_event]>,
 }
 
@@ -58,7 +56,7 @@ impl EpollBackend {
             inbox,
             watched: Vec::new(),
             behind: false,
-            looked_at: Nanos::ZERO,
+            looks: Looks::default(),
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into_boxed_slice(),
         })
     }
@@ -151,16 +149,6 @@ impl EpollBackend {
         Ok(any)
     }
 
-    /// Busy turns may be short: a look in each of them would cost as much as what they read.
-    fn look_is_due(&mut self) -> bool {
-        let now = clock::now();
-        let due = now - self.looked_at >= BUSY_LOOK;
-        if due {
-            self.looked_at = now;
-        }
-        due
-    }
-
     fn report(
         &mut self,
         event: libc::epoll_event,
@@ -215,8 +203,7 @@ impl Backend for EpollBackend {
         self.flush(outbox, on_event);
         self.watch_full_sockets()?;
         let deadline = if self.receive_directly(on_event)? {
-            // A watched socket may be the one that the last turn left something in.
-            if !left && !self.look_is_due() {
+            if !self.looks.due(clock::now(), left) {
                 return Ok(());
             }
             Some(Nanos::ZERO)
