@@ -70,24 +70,24 @@ impl<T> Slots<T> {
             .flatten()
     }
 
-    /// The tenant of a place, whoever it is.
-    pub fn tenant(&self, slot: u32) -> Option<&T> {
-        self.place(slot)?.tenant.as_ref()
+    /// The tenant of a place, whoever it is, and the ticket that is its own.
+    pub fn at(&self, slot: u32) -> Option<(Ticket, &T)> {
+        let place = self.place(slot)?;
+        let generation = place.generation;
+        let ticket = Ticket { slot, generation };
+        place.tenant.as_ref().map(|tenant| (ticket, tenant))
     }
 
-    /// The ticket of the place's present tenant.
-    pub fn ticket(&self, slot: u32) -> Option<Ticket> {
-        let place = self.place(slot)?;
-        place.tenant.as_ref().map(|_| Ticket {
-            slot,
-            generation: place.generation,
-        })
+    /// The tenant of a place, whoever it is.
+    pub fn tenant(&self, slot: u32) -> Option<&T> {
+        self.at(slot).map(|(_, tenant)| tenant)
     }
 
     /// The tickets of all tenants.
     pub fn tickets(&self) -> Vec<Ticket> {
         (0..self.used)
-            .filter_map(|slot| self.ticket(u32::try_from(slot).ok()?))
+            .filter_map(|slot| self.at(u32::try_from(slot).ok()?))
+            .map(|(ticket, _)| ticket)
             .collect()
     }
 

@@ -92,7 +92,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
     pub fn survey(&self, from: u32, most: u32, see: &mut impl FnMut(Glimpse)) -> Option<u32> {
         let end = from.saturating_add(most).min(self.slots.used());
         for slot in from..end {
-            if let (Some(ticket), Some(tenant)) = (self.slots.ticket(slot), self.slots.tenant(slot))
+            if let Some((ticket, tenant)) = self.slots.at(slot)
                 && !tenant.is_dallying()
             {
                 see(self.glimpse(ticket, tenant));

@@ -25,11 +25,14 @@ impl<S: BuildHasher> Table<S> {
         }
     }
 
-    pub fn find(&self, key: Key, key_of: impl Fn(u32) -> Option<Key>) -> Option<u32> {
-        let hash = hash(&self.hasher, key);
-        self.entries
-            .find(hash, |&slot| key_of(slot) == Some(key))
-            .copied()
+    /// What `of` makes of the place with this key; it is asked for places that only may be it.
+    pub fn find<R>(&self, key: Key, of: impl Fn(u32) -> Option<R>) -> Option<R> {
+        let mut found = None;
+        self.entries.find(hash(&self.hasher, key), |&slot| {
+            found = of(slot);
+            found.is_some()
+        });
+        found
     }
 
     pub fn insert(&mut self, key: Key, slot: u32, key_of: impl Fn(u32) -> Option<Key>) {

@@ -84,9 +84,10 @@ impl Delivery {
         self.segmentation.refuse(peer, message.segment, errno);
         self.counters.gso_fallbacks += 1;
         let rendered = failure.outbox.rendered();
+        let control = message.control(failure.outbox.controls());
         for nth in 0..piece.count {
             let mut spare = failure.outbox.train(message);
-            let single = rendered.single(failure.position, message, nth, &mut spare);
+            let single = rendered.single(failure.position, (message, control), nth, &mut spare);
             let Some(header) = single else {
                 return;
             };

@@ -2,11 +2,12 @@
 //! It never reads a file's bytes and never makes a system call.
 
 use alloc::sync::Arc;
+use core::num::NonZeroU32;
 use core::ops::Range;
 
 use super::address::Name;
 use super::control::Control;
-use super::render::Rendered;
+use super::render::{Rendered, Sends};
 use super::segmentation::Segmentation;
 use crate::endpoint::{Route, Ticket, Train};
 use crate::files::Image;
@@ -26,6 +27,9 @@ pub struct Outbox {
     /// Bytes of packets and headers of blocks.
     arena: Vec<u8>,
     images: Vec<Arc<Image>>,
+    /// Control messages of the sends that need some. Most need none, and a message without them is two cache
+    /// lines instead of more than three.
+    controls: Vec<Control>,
     /// The first message that goes out behind the others, whatever its socket.
     windows_from: Option<usize>,
     rendered: Rendered,
@@ -36,7 +40,8 @@ pub struct Outbox {
 pub(super) struct Message {
     pub(super) route: Route,
     pub(super) name: Name,
-    pub(super) control: Control,
+    /// Their place counted from one, where there are control messages.
+    control: Option<NonZeroU32>,
     /// The transfer and its first block in this message; `None` for OACK and ERROR.
     pub(super) owner: Option<(Ticket, u64)>,
     pub(super) layout: Layout,
@@ -44,10 +49,14 @@ pub(super) struct Message {
     pub(super) datagrams: u32,
     /// Bytes in each of them but the last; 0 when there is only one.
     pub(super) segment: u16,
-    pub(super) iovecs: (usize, usize),
+    /// The first of its entries.
+    iovecs: usize,
     /// Its place among the images held; of no meaning for a packet.
-    image: usize,
+    image: u32,
 }
+
+/// A turn has as many of them as there are ACKs in it.
+const _: () = assert!(size_of::<Message>() <= 128, "two cache lines");
 
 /// How the bytes of a message lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +70,24 @@ pub(super) enum Layout {
     Framed,
 }
 
+/// Entries of a block that is gathered: its header and its content.
+pub(super) const IOVECS_PER_BLOCK: usize = 2;
+
 impl Message {
+    /// Its entries among all.
+    pub(super) const fn iovecs(&self) -> Range<usize> {
+        let count = match self.layout {
+            Layout::Packet | Layout::Framed => 1,
+            Layout::Gathered => IOVECS_PER_BLOCK * self.datagrams as usize,
+        };
+        self.iovecs..self.iovecs + count
+    }
+
+    /// Its control messages among all.
+    pub(super) fn control<'a>(&self, controls: &'a [Control]) -> Option<&'a Control> {
+        controls.get(self.control?.get() as usize - 1)
+    }
+
     /// The blocks of datagrams `first..first + count` of this message.
     pub(super) fn blocks(&self, first: u32, count: u32) -> Option<(Ticket, BlockRange)> {
         let (ticket, block) = self.owner?;
@@ -130,6 +156,7 @@ impl Outbox {
         self.iovecs.clear();
         self.arena.clear();
         self.images.clear();
+        self.controls.clear();
         self.rendered.clear();
     }
 
@@ -178,15 +205,9 @@ impl Outbox {
         owner: Option<(Ticket, u64)>,
         datagrams: u32,
         segment: u16,
-        start: usize,
+        iovecs: usize,
     ) {
-        let mut control = Control::new();
-        if let Some(ip) = route.local.ip() {
-            control.set_source(ip, route.local.ifindex);
-        }
-        if segment > 0 {
-            control.set_segment(segment);
-        }
+        let control = self.push_control(route, segment);
         self.messages.push(Message {
             route: *route,
             name: Name::from(route.peer.to_addr()),
@@ -195,9 +216,27 @@ impl Outbox {
             layout,
             datagrams,
             segment,
-            iovecs: (start, self.iovecs.len()),
-            image: self.images.len().saturating_sub(1),
+            iovecs,
+            image: u32::try_from(self.images.len().saturating_sub(1)).unwrap_or(u32::MAX),
         });
+    }
+
+    fn push_control(&mut self, route: &Route, segment: u16) -> Option<NonZeroU32> {
+        let source = route.local.ip();
+        if source.is_none() && segment == 0 {
+            return None;
+        }
+        let mut control = Control::new();
+        if let Some(ip) = source {
+            control.set_source(ip, route.local.ifindex);
+        }
+        if segment > 0 {
+            control.set_segment(segment);
+        }
+        self.controls.push(control);
+        u32::try_from(self.controls.len())
+            .ok()
+            .and_then(NonZeroU32::new)
     }
 
     /// In a boot storm nearly every train is of the same image: one reference is enough.
@@ -218,18 +257,21 @@ impl Outbox {
         for message in &self.messages {
             let stride = match message.layout {
                 Layout::Packet => 1,
-                Layout::Gathered => 2,
+                Layout::Gathered => IOVECS_PER_BLOCK,
                 Layout::Framed => continue,
             };
-            let (start, end) = message.iovecs;
-            let iovecs = self.iovecs.get_mut(start..end).unwrap_or_default();
+            let iovecs = self.iovecs.get_mut(message.iovecs()).unwrap_or_default();
             for iovec in iovecs.iter_mut().step_by(stride) {
                 iovec.iov_base = arena.wrapping_add(iovec.iov_base.addr()).cast();
             }
         }
         let windows_from = self.windows_from.unwrap_or(self.messages.len());
-        self.rendered
-            .lay_out(&self.messages, &mut self.iovecs, segmentation, windows_from);
+        let sends = Sends {
+            messages: &self.messages,
+            controls: &self.controls,
+            segmentation,
+        };
+        self.rendered.lay_out(sends, &mut self.iovecs, windows_from);
     }
 
     /// What was laid out by [`seal`](Outbox::seal).
@@ -242,6 +284,10 @@ impl Outbox {
         self.rendered.headers.get_mut(range).unwrap_or_default()
     }
 
+    pub(super) fn controls(&self) -> &[Control] {
+        &self.controls
+    }
+
     pub(super) fn message(&self, index: u32) -> Option<&Message> {
         self.messages.get(index as usize)
     }
@@ -252,20 +298,17 @@ impl Outbox {
             iov_base: core::ptr::null_mut(),
             iov_len: 0,
         };
-        self.iovecs
-            .get(message.iovecs.0)
-            .copied()
-            .unwrap_or(nothing)
+        self.iovecs.get(message.iovecs).copied().unwrap_or(nothing)
     }
 
     /// The image that a train's blocks are of.
     pub(super) fn image(&self, message: &Message) -> Option<&Arc<Image>> {
-        self.images.get(message.image)
+        self.images.get(message.image as usize)
     }
 
     /// The bytes of a packet, once more.
     pub(super) fn packet(&self, message: &Message) -> Option<&[u8]> {
-        let iovec = self.iovecs.get(message.iovecs.0)?;
+        let iovec = self.iovecs.get(message.iovecs)?;
         let start = iovec
             .iov_base
             .addr()

@@ -3,7 +3,9 @@
 
 use core::ops::Range;
 
-use super::outbox::{Layout, Message};
+use super::address::Name;
+use super::control::Control;
+use super::outbox::{IOVECS_PER_BLOCK, Layout, Message};
 use super::segmentation::Segmentation;
 use crate::endpoint::SocketId;
 
@@ -29,6 +31,14 @@ pub(super) struct Rendered {
     queues: Vec<Vec<u32>>,
 }
 
+/// What is to be laid out, and what is known of the routes.
+#[derive(Clone, Copy)]
+pub(super) struct Sends<'a> {
+    pub(super) messages: &'a [Message],
+    pub(super) controls: &'a [Control],
+    pub(super) segmentation: &'a Segmentation,
+}
+
 impl Rendered {
     pub(super) fn clear(&mut self) {
         self.headers.clear();
@@ -37,37 +47,29 @@ impl Rendered {
         self.singles.clear();
     }
 
-    /// The addresses laid down here stay valid while `messages` and `iovecs` are not touched.
+    /// The addresses laid down here stay valid while `sends` and `iovecs` are not touched.
     pub(super) fn lay_out(
         &mut self,
-        messages: &[Message],
+        sends: Sends<'_>,
         iovecs: &mut [libc::iovec],
-        segmentation: &Segmentation,
         windows_from: usize,
     ) {
         self.clear();
-        self.make_room_for_singles(messages, segmentation);
-        for part in [0..windows_from, windows_from..messages.len()] {
-            self.lay_out_part(part, messages, iovecs, segmentation);
+        self.make_room_for_singles(sends);
+        for part in [0..windows_from, windows_from..sends.messages.len()] {
+            self.lay_out_part(part, sends, iovecs);
         }
     }
 
-    fn lay_out_part(
-        &mut self,
-        part: Range<usize>,
-        messages: &[Message],
-        iovecs: &mut [libc::iovec],
-        segmentation: &Segmentation,
-    ) {
-        self.sort_by_socket(part, messages);
+    fn lay_out_part(&mut self, part: Range<usize>, sends: Sends<'_>, iovecs: &mut [libc::iovec]) {
+        self.sort_by_socket(part, sends.messages);
         let mut queues = core::mem::take(&mut self.queues);
         for (socket, queue) in (0..).zip(&mut queues) {
             let start = self.headers.len();
             for index in queue.drain(..) {
-                let Some(message) = messages.get(index as usize) else {
-                    continue;
-                };
-                self.add(index, message, iovecs, segmentation);
+                if let Some(message) = sends.messages.get(index as usize) {
+                    self.add(index, message, sends, iovecs);
+                }
             }
             if start < self.headers.len() {
                 self.runs
@@ -89,25 +91,21 @@ impl Rendered {
         }
     }
 
-    fn make_room_for_singles(&mut self, messages: &[Message], segmentation: &Segmentation) {
+    fn make_room_for_singles(&mut self, sends: Sends<'_>) {
         let single = |message: &&Message| {
-            message.layout == Layout::Framed && !goes_whole(message, segmentation)
+            message.layout == Layout::Framed && !goes_whole(message, sends.segmentation)
         };
-        let datagrams = messages
+        let datagrams = sends
+            .messages
             .iter()
             .filter(single)
             .map(|it| it.datagrams as usize);
         self.singles.reserve(datagrams.sum());
     }
 
-    fn add(
-        &mut self,
-        index: u32,
-        message: &Message,
-        iovecs: &mut [libc::iovec],
-        segmentation: &Segmentation,
-    ) {
-        let whole = goes_whole(message, segmentation);
+    fn add(&mut self, index: u32, message: &Message, sends: Sends<'_>, iovecs: &mut [libc::iovec]) {
+        let whole = goes_whole(message, sends.segmentation);
+        let control = message.control(sends.controls);
         let step = if whole { message.datagrams } else { 1 };
         let mut first = 0;
         while first < message.datagrams {
@@ -116,15 +114,14 @@ impl Rendered {
                 first,
                 count: step,
             };
-            let (start, end) = message.iovecs;
-            let iovecs = iovecs.get_mut(start..end).unwrap_or_default();
+            let iovecs = iovecs.get_mut(message.iovecs()).unwrap_or_default();
             let part = if whole {
                 iovecs
             } else {
                 part(message, first, iovecs, &mut self.singles)
             };
             self.headers.push(libc::mmsghdr {
-                msg_hdr: header(message, whole, part),
+                msg_hdr: header(&message.name, part, control, whole),
                 msg_len: 0,
             });
             self.pieces.push(piece);
@@ -146,12 +143,12 @@ impl Rendered {
     pub(super) fn single(
         &self,
         position: usize,
-        message: &Message,
+        (message, control): (&Message, Option<&Control>),
         nth: u32,
         spare: &mut libc::iovec,
     ) -> Option<libc::msghdr> {
         let mut header = self.headers.get(position)?.msg_hdr;
-        (header.msg_control, header.msg_controllen) = control(message, false);
+        (header.msg_control, header.msg_controllen) = control_fields(control, false);
         match message.layout {
             Layout::Packet => {}
             Layout::Gathered => {
@@ -190,6 +187,7 @@ fn part<'a>(
     }
 }
 
+#[inline]
 fn goes_whole(message: &Message, segmentation: &Segmentation) -> bool {
     message.segment == 0 || segmentation.allows(message.route.peer.ip(), message.segment)
 }
@@ -203,18 +201,19 @@ fn frame(frames: &libc::iovec, segment: u16, nth: usize) -> libc::iovec {
     }
 }
 
-const IOVECS_PER_BLOCK: usize = 2;
-
-fn header(message: &Message, whole: bool, iovecs: &mut [libc::iovec]) -> libc::msghdr {
-    let (control, controllen) = control(message, whole);
+fn header(
+    name: &Name,
+    iovecs: &mut [libc::iovec],
+    control: Option<&Control>,
+    whole: bool,
+) -> libc::msghdr {
     // SAFETY: msghdr is plain data (musl's has private padding); all zero is a valid value.
     let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-    header.msg_name = message.name.as_ptr().cast_mut();
-    header.msg_namelen = message.name.len();
+    header.msg_name = name.as_ptr().cast_mut();
+    header.msg_namelen = name.len();
     header.msg_iov = iovecs.as_mut_ptr();
     header.msg_iovlen = iovecs.len() as _;
-    header.msg_control = control;
-    header.msg_controllen = controllen;
+    (header.msg_control, header.msg_controllen) = control_fields(control, whole);
     header
 }
 
@@ -223,7 +222,7 @@ type ControlLen = usize;
 #[cfg(not(target_env = "gnu"))]
 type ControlLen = libc::socklen_t;
 
-fn control(message: &Message, whole: bool) -> (*mut libc::c_void, ControlLen) {
-    let (bytes, len) = message.control.raw(whole);
+fn control_fields(control: Option<&Control>, whole: bool) -> (*mut libc::c_void, ControlLen) {
+    let (bytes, len) = control.map_or((core::ptr::null(), 0), |control| control.raw(whole));
     (bytes.cast_mut().cast(), len as ControlLen)
 }
