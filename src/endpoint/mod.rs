@@ -254,18 +254,29 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 let group = member.group;
                 self.group_send(now, group, blocks, effects);
             }
-            _ => self.send(now, ticket, blocks, effects),
+            _ => self.act(now, ticket, Step::Send(blocks), effects),
         }
     }
 
     /// Acts on what is due, a bounded number at a time. Says whether that was all.
     pub fn advance<F: Effects<Image = I>>(&mut self, now: Nanos, effects: &mut F) -> bool {
+        self.advance_to(now, now, effects)
+    }
+
+    /// The same with those timers alone that were due at `due`, which may be past: what the later ones wait for
+    /// may have come since and not have been read.
+    pub fn advance_to<F: Effects<Image = I>>(
+        &mut self,
+        due: Nanos,
+        now: Nanos,
+        effects: &mut F,
+    ) -> bool {
         self.call_up(now, effects);
         for _ in 0..TIMERS_PER_TURN {
-            let Some((slot, armed)) = self.wheel.pop(now) else {
+            let Some((slot, armed)) = self.wheel.pop(due) else {
                 return true;
             };
-            self.timer(now, slot, armed, effects);
+            self.timer((due, now), slot, armed, effects);
         }
         false
     }
@@ -387,12 +398,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     fn timer<F: Effects<Image = I>>(
         &mut self,
-        now: Nanos,
+        (due, now): (Nanos, Nanos),
         slot: u32,
         armed: Armed,
         effects: &mut F,
     ) {
-        let Some(ticket) = self.slots.ticket(slot) else {
+        let Some((ticket, _)) = self.slots.at(slot) else {
             return;
         };
         let Some(tenant) = self.slots.get_mut(ticket) else {
@@ -404,7 +415,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
         tenant.armed = Armed::NOT;
         if let Some(deadline) = tenant.phase.deadline()
-            && deadline > now
+            && deadline > due
         {
             self.wheel.arm(slot, &mut tenant.armed, deadline);
             return;
@@ -429,7 +440,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
     }
 
-    /// Does what a transfer asks for.
+    /// Does what a transfer asks for. One look at its place serves for all of it: a crowd's are cold.
     fn act<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
@@ -437,48 +448,29 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         step: Step,
         effects: &mut F,
     ) {
-        match step {
-            Step::Nothing => self.rearm(ticket),
-            Step::Oack => {
-                if let Some(tenant) = self.slots.get_mut(ticket) {
-                    tenant.send_oack(effects);
-                }
-                self.rearm(ticket);
-            }
-            Step::Send(blocks) => self.send(now, ticket, blocks, effects),
-            Step::Completed => self.finish(now, ticket, Outcome::Completed, "", effects),
-            Step::GiveUp(reason) => self.finish(now, ticket, Outcome::TimedOut, reason, effects),
-        }
-    }
-
-    fn send<F: Effects<Image = I>>(
-        &mut self,
-        now: Nanos,
-        ticket: Ticket,
-        blocks: BlockRange,
-        effects: &mut F,
-    ) {
         let Some(tenant) = self.slots.get_mut(ticket) else {
             return;
         };
-        if tenant.send_blocks(now, ticket, blocks, effects) {
-            self.rearm(ticket);
-        } else {
-            self.abort(now, ticket, FILE_CHANGED, effects);
+        match step {
+            Step::Nothing => {}
+            Step::Oack => tenant.send_oack(effects),
+            Step::Send(blocks) => {
+                if !tenant.send_blocks(now, ticket, blocks, effects) {
+                    return self.abort(now, ticket, FILE_CHANGED, effects);
+                }
+            }
+            Step::Completed => return self.finish(now, ticket, Outcome::Completed, "", effects),
+            Step::GiveUp(reason) => {
+                return self.finish(now, ticket, Outcome::TimedOut, reason, effects);
+            }
         }
+        arm(&mut self.wheel, &self.groups, ticket, tenant);
     }
 
     fn rearm(&mut self, ticket: Ticket) {
-        let Some(tenant) = self.slots.get_mut(ticket) else {
-            return;
-        };
-        let deadline = match &tenant.phase {
-            Phase::Opening | Phase::Waiting { .. } => return,
-            Phase::Reading { transfer, .. } => transfer.deadline(),
-            Phase::Writing { transfer, .. } => transfer.deadline(),
-            Phase::Listening(member) => self.groups.deadline_of(ticket, member),
-        };
-        self.wheel.arm(ticket.slot, &mut tenant.armed, deadline);
+        if let Some(tenant) = self.slots.get_mut(ticket) {
+            arm(&mut self.wheel, &self.groups, ticket, tenant);
+        }
     }
 
     fn abort<F: Effects<Image = I>>(
@@ -551,14 +543,26 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
     }
 
     fn find(&self, peer: Peer, socket: SocketId) -> Option<Ticket> {
-        let slots = &self.slots;
-        let key_of = |slot| slots.tenant(slot).map(|tenant| tenant.route.key());
-        let slot = self.table.find((peer, socket), key_of)?;
-        slots.ticket(slot)
+        let key = (peer, socket);
+        self.table.find(key, |slot| {
+            let (ticket, tenant) = self.slots.at(slot)?;
+            (tenant.route.key() == key).then_some(ticket)
+        })
     }
 
     fn phase(&mut self, ticket: Ticket) -> Option<&mut Phase<I>> {
         self.slots.get_mut(ticket).map(|tenant| &mut tenant.phase)
+    }
+}
+
+/// Lets a transfer come up no later than its deadline; a group keeps those of its members.
+fn arm<I>(wheel: &mut Wheel, groups: &Groups<I>, ticket: Ticket, tenant: &mut Tenant<I>) {
+    let deadline = match &tenant.phase {
+        Phase::Listening(member) => Some(groups.deadline_of(ticket, member)),
+        phase => phase.deadline(),
+    };
+    if let Some(deadline) = deadline {
+        wheel.arm(ticket.slot, &mut tenant.armed, deadline);
     }
 }
 
@@ -573,3 +577,6 @@ const SHUTTING_DOWN: Refusal<'static> = Refusal {
     text: "The server is shutting down",
     reason: "the server is shutting down",
 };
+
+#[cfg(test)]
+mod tests;

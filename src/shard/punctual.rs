@@ -4,27 +4,35 @@
 
 use super::backend::Backend;
 use crate::limits::TIMERS_HELD_BACK;
+use crate::transfer::Nanos;
 
 /// How far timers have been held back.
 #[derive(Debug, Default)]
 pub(super) struct Punctual {
-    /// Datagrams that had been read when all due timers were last acted on.
+    /// Datagrams that had been read when all due timers were last acted on, and when that was.
     read: u64,
+    since: Nanos,
 }
 
 impl Punctual {
+    /// The timers that may be acted on at `now`: all that were due at the time that this says.
+    ///
     /// Most transfers have one ACK under way: when as many datagrams have been read as there are transfers,
-    /// what had come before was among them.
-    pub(super) fn timers_may_run(&self, backend: &dyn Backend, transfers: usize) -> bool {
+    /// what had come before the reading began was among them. What came while it lasted may still be unread.
+    pub(super) fn due(&self, now: Nanos, backend: &dyn Backend, transfers: usize) -> Option<Nanos> {
+        if !backend.behind() {
+            return Some(now);
+        }
         let read = backend.counters().datagrams_received - self.read;
         let enough = u64::try_from(transfers).map_or(u64::MAX, |all| all.max(TIMERS_HELD_BACK));
-        !backend.behind() || read >= enough
+        (read >= enough).then_some(self.since)
     }
 
     /// All timers that were due have been acted on. Before that they go on turn by turn, each with its
     /// bounded number of them.
-    pub(super) fn all_ran(&mut self, backend: &dyn Backend) {
+    pub(super) fn all_ran(&mut self, now: Nanos, backend: &dyn Backend) {
         self.read = backend.counters().datagrams_received;
+        self.since = now;
     }
 }
 
@@ -33,7 +41,6 @@ mod tests {
     use super::*;
     use crate::shard::backend::{Counters, Event};
     use crate::shard::outbox::Outbox;
-    use crate::transfer::Nanos;
 
     struct Sockets {
         behind: bool,
@@ -66,6 +73,9 @@ mod tests {
         }
     }
 
+    const LONG_AGO: Nanos = Nanos(1);
+    const NOW: Nanos = Nanos(2);
+
     /// Turns that leave something unread, of 100 datagrams each, until timers may run.
     fn turns_held_back(transfers: usize) -> u64 {
         let mut punctual = Punctual::default();
@@ -73,18 +83,21 @@ mod tests {
             behind: true,
             counters: Counters::default(),
         };
+        punctual.all_ran(LONG_AGO, &sockets);
         let mut turns = 0;
-        while !punctual.timers_may_run(&sockets, transfers) {
+        while punctual.due(NOW, &sockets, transfers).is_none() {
             sockets.counters.datagrams_received += 100;
             turns += 1;
         }
-        let may_run =
-            |punctual: &Punctual, sockets: &Sockets| punctual.timers_may_run(sockets, transfers);
-        assert!(may_run(&punctual, &sockets), "not all of them have run");
-        punctual.all_ran(&sockets);
-        assert!(!may_run(&punctual, &sockets), "held anew");
+        for _ in 0..2 {
+            let due = punctual.due(NOW, &sockets, transfers);
+            assert_eq!(due, Some(LONG_AGO), "until all of them have run");
+        }
+        punctual.all_ran(NOW, &sockets);
+        assert_eq!(punctual.due(NOW, &sockets, transfers), None, "held anew");
         sockets.behind = false;
-        assert!(may_run(&punctual, &sockets), "all was read");
+        let due = punctual.due(NOW, &sockets, transfers);
+        assert_eq!(due, Some(NOW), "all was read");
         turns
     }
 

@@ -151,10 +151,10 @@ impl Loop {
             self.leave(backend)?;
             let now = clock::now();
             let transfers = self.endpoint.active();
-            if self.punctual.timers_may_run(backend, transfers)
-                && self.endpoint.advance(now, &mut self.outside)
+            if let Some(due) = self.punctual.due(now, backend, transfers)
+                && self.endpoint.advance_to(due, now, &mut self.outside)
             {
-                self.punctual.all_ran(backend);
+                self.punctual.all_ran(now, backend);
             }
             self.send_windows(now);
             self.feed_uploads(now);
