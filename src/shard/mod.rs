@@ -19,7 +19,11 @@
 //! images of the transfers that end in a turn instead of counting.
 //!
 //! **What a transfer touches.** The queue to the opening threads and the queue of log records, one
-//! compare-and-swap each; the mailbox, whose ends crossbeam keeps on lines apart. The one thread that
+//! compare-and-swap each; the mailbox, whose ends crossbeam keeps on lines apart. The limits that hold for
+//! all shards together ([`Guard`](crate::endpoint::Guard)): the bucket of the client's network, once for the
+//! request and once for the proof (a farm in one /24 has one word for it), the client's count and the count
+//! of all, at its begin and end. The count of requests of the [`Loader`](crate::files::Loader). That is
+//! some six words that all cores write for each transfer, against hundreds of packets. The one thread that
 //! answers for names which the kernel remembers would be the first to be doubled, by hash of the name.
 //!
 //! **Where datagrams arrive.** Requests: the kernel hashes both ends over port 69's group, so a
