@@ -14,38 +14,56 @@ use ringboot::wire::packet;
 use super::counting::Tally;
 use super::datagram::datagram;
 
-/// The promise.
+/// The promise, for requests of up to so many bytes. A longer one is kept whole and costs what it is longer.
 const BYTES_MAX: usize = 512;
+const REQUEST_USUAL: usize = 96;
 
 /// A block, and what the allocator puts in front of it and adds behind.
 const OVERHEAD: usize = 16;
 
-/// Of a usual length, with the options of iPXE.
-const REQUEST: &[u8] = b"\0\x01images/debian-12/vmlinuz\0octet\0blksize\x001432\0tsize\x000\0";
+/// With the options of iPXE, and a name that makes it so long.
+fn request(len: usize) -> Vec<u8> {
+    const REST: &[u8] = b"\0octet\0blksize\x001432\0tsize\x000\0";
+    let mut request = b"\0\x01".to_vec();
+    request.resize(len - REST.len(), b'n');
+    request.extend_from_slice(REST);
+    request
+}
 
 /// Right behind the borders at which tables double, which are the worst cases, and what was
 /// promised.
 #[test]
 fn a_transfer_takes_at_most_512_bytes_with_all_tables() {
     for clients in [7_169, 14_337, 57_345, 65_537, 100_000, 114_689] {
-        let tally = Tally::leaked();
-        let mut crowd = Crowd::new();
-        tally.count_this_thread();
-        // Beside the tables, two boxes for each: the request, and until it is acknowledged the OACK.
-        let held = |boxes: usize| tally.held() as usize / clients as usize + boxes * OVERHEAD;
-        crowd.ask(clients);
-        let asked = held(1);
-        crowd.open(clients);
-        let answered = held(2);
-        crowd.acknowledge(clients, 0);
-        let proven = held(1);
-        crowd.acknowledge(clients, 1);
-        println!("{clients} transfers: {asked}, {answered} and {proven} bytes for each");
-        assert!(
-            asked.max(answered).max(proven) <= BYTES_MAX,
-            "{clients} transfers: {asked} when asked for, {answered} when answered, {proven} under way"
-        );
+        let held = held_by_each(clients, REQUEST_USUAL);
+        assert!(held <= BYTES_MAX, "{clients} transfers: {held}");
     }
+}
+
+#[test]
+fn a_long_request_costs_a_transfer_what_it_is_longer() {
+    let len = 1_000;
+    let held = held_by_each(57_345, len);
+    assert!(held <= BYTES_MAX + len - REQUEST_USUAL, "{held}");
+}
+
+/// The most bytes that each of them took while it was asked for, answered and under way.
+fn held_by_each(clients: u32, request_len: usize) -> usize {
+    let tally = Tally::leaked();
+    let mut crowd = Crowd::new();
+    let request = request(request_len);
+    tally.count_this_thread();
+    // Beside the tables, two boxes for each: the request, and until it is acknowledged the OACK.
+    let held = |boxes: usize| tally.held() as usize / clients as usize + boxes * OVERHEAD;
+    crowd.ask(clients, &request);
+    let asked = held(1);
+    crowd.open(clients);
+    let answered = held(2);
+    crowd.acknowledge(clients, 0);
+    let proven = held(1);
+    crowd.acknowledge(clients, 1);
+    println!("{clients} transfers: {asked}, {answered} and {proven} bytes for each");
+    asked.max(answered).max(proven)
 }
 
 #[test]
@@ -53,7 +71,7 @@ fn a_packet_of_a_large_crowd_costs_no_allocation() {
     const CLIENTS: u32 = 100_000;
     let tally = Tally::leaked();
     let mut crowd = Crowd::new();
-    crowd.ask(CLIENTS);
+    crowd.ask(CLIENTS, &request(REQUEST_USUAL));
     crowd.open(CLIENTS);
     for block in 0..4 {
         crowd.acknowledge(CLIENTS, block);
@@ -104,9 +122,9 @@ impl Crowd {
         }
     }
 
-    fn ask(&mut self, clients: u32) {
+    fn ask(&mut self, clients: u32, request: &[u8]) {
         for number in 0..clients {
-            self.datagram(number, REQUEST);
+            self.datagram(number, request);
         }
         assert_eq!(self.endpoint.active(), clients as usize);
     }
