@@ -4,11 +4,13 @@
 #[macro_use]
 mod support;
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use support::netns::privileged;
-use support::slowfs::{Hang, SlowFs};
+use support::server::Builder;
+use support::slowfs::{Cache, Hang, SlowFs};
 use support::{Conversation, Fetch, Root, Server, pattern};
 
 /// Of each read, which is at most 128 KiB.
@@ -58,6 +60,10 @@ match = '^first$'
 try = ['none', 'hot']
 ";
 
+/// The longest wait of a client that needs no disk. A shard that waits for one waits for a whole read;
+/// a request that gets lost on a machine with too much to do is repeated after half a second.
+const STALL: Duration = DELAY.saturating_sub(Duration::from_millis(250));
+
 const SLOW_LEN: usize = 700_001;
 const OPTIONS: [(&str, &str); 1] = [("blksize", "1024")];
 
@@ -75,6 +81,25 @@ fn policy(server: &Server, thread: &str) -> u32 {
         .expect("a number")
 }
 
+/// Starts a server that has the file in memory at hand: its first answer of all takes longer.
+fn warm(server: Builder) -> Server {
+    let server = server.start();
+    Fetch::new(&server, "hot", &OPTIONS).complete();
+    server
+}
+
+/// Fetches a file in memory while somebody else works. Says how often, and the longest wait for a block.
+fn fetch_meanwhile(server: &Server, content: &[u8], works: impl Fn() -> bool) -> (u32, Duration) {
+    let (mut count, mut longest) = (0, Duration::ZERO);
+    while works() {
+        let fetched = Fetch::new(server, "hot", &OPTIONS).complete();
+        assert!(fetched.data == content);
+        longest = longest.max(fetched.longest);
+        count += 1;
+    }
+    (count, longest)
+}
+
 backends! {
     fn a_slow_disk_holds_up_only_those_who_need_it(setup) {
         if !privileged() {
@@ -83,7 +108,7 @@ backends! {
         let root = Root::with("hot", &pattern(100_000, 1));
         let files: Vec<_> = (0..6).map(|seed| pattern(SLOW_LEN, seed)).collect();
         let disk = SlowFs::mount(&root.path().join("disk"), files.clone(), DELAY);
-        let server = Server::on(root.path(), setup).shards(1).start();
+        let server = warm(Server::on(root.path(), setup).shards(1));
 
         thread::scope(|scope| {
             let slow: Vec<_> = (0..6)
@@ -92,12 +117,8 @@ backends! {
                     scope.spawn(|| fetch.complete())
                 })
                 .collect();
-            let mut hot = 0;
-            while slow.iter().any(|slow| !slow.is_finished()) {
-                let fetched = Fetch::new(&server, "hot", &OPTIONS).complete();
-                assert!(fetched.data == pattern(100_000, 1));
-                hot += 1;
-            }
+            let works = || slow.iter().any(|slow| !slow.is_finished());
+            let (hot, longest) = fetch_meanwhile(&server, &pattern(100_000, 1), works);
             for (slow, file) in slow.into_iter().zip(&files) {
                 let fetched = slow.join().expect("no panic");
                 assert!(fetched.data == *file);
@@ -106,6 +127,63 @@ backends! {
             // A shard that waited for the disk itself managed 8 here on an idle machine; one that
             // does not, 800 and more, and 27 on a machine with ten times the work that it can do.
             assert!(hot > HOT_MIN, "only {hot} transfers of a file in memory meanwhile");
+            assert!(longest < STALL, "a block of a file in memory took {longest:?}");
+        });
+        drop(server);
+        drop(disk);
+    }
+
+    /// FUSE throws a file's pages away when it is opened anew, so a mapping that was in memory a moment
+    /// ago is not. Whoever is being sent it then must not be waited for by the shard.
+    fn a_second_client_of_a_slow_file_holds_up_nobody_else(setup) {
+        if !privileged() {
+            return;
+        }
+        let (hot, slow) = (pattern(100_000, 1), pattern(SLOW_LEN, 2));
+        let root = Root::with("hot", &hot);
+        let dir = root.path().join("disk");
+        let disk = SlowFs::caching(Cache::Dropped, &dir, vec![slow.clone()], DELAY);
+        let server = warm(Server::on(root.path(), setup).shards(1));
+
+        thread::scope(|scope| {
+            let (half, there) = mpsc::channel();
+            let fetch = || Fetch::new(&server, "disk/0", &OPTIONS);
+            let first = fetch().at(SLOW_LEN / 1024 / 2, move || half.send(()).expect("heard"));
+            let first = scope.spawn(|| first.complete());
+            let second = scope.spawn(move || {
+                there.recv().expect("the first gets half way");
+                fetch().complete()
+            });
+            let works = || !first.is_finished() || !second.is_finished();
+            let (_, longest) = fetch_meanwhile(&server, &hot, works);
+            for client in [first, second] {
+                assert!(client.join().expect("no panic").data == slow);
+            }
+            assert!(longest < STALL, "a block of a file in memory took {longest:?}");
+        });
+        drop(server);
+        drop(disk);
+    }
+
+    fn a_slow_file_fetched_again_holds_up_nobody_else(setup) {
+        if !privileged() {
+            return;
+        }
+        let (hot, slow) = (pattern(100_000, 1), pattern(SLOW_LEN, 2));
+        let root = Root::with("hot", &hot);
+        let dir = root.path().join("disk");
+        let disk = SlowFs::caching(Cache::Dropped, &dir, vec![slow.clone()], DELAY);
+        // Frames are memory of the server's own, which nobody throws away.
+        let server = warm(Server::on(root.path(), setup).shards(1).args(&["--frame-memory", "0"]));
+        thread::scope(|scope| {
+            let client = scope.spawn(|| {
+                for _ in 0..3 {
+                    let fetched = Fetch::new(&server, "disk/0", &OPTIONS).complete();
+                    assert!(fetched.data == slow);
+                }
+            });
+            let (_, longest) = fetch_meanwhile(&server, &hot, || !client.is_finished());
+            assert!(longest < STALL, "a block of a file in memory took {longest:?}");
         });
         drop(server);
         drop(disk);

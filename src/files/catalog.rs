@@ -27,6 +27,7 @@ impl Catalog {
     /// When the file cannot be mapped or translated.
     pub fn open(&self, file: File, netascii: bool, now: Nanos) -> Result<Arc<Image>, OpenError> {
         let identity = Identity::of(&file)?;
+        self.opened_anew(identity.inode);
         if let Some(image) = self.find(&identity, netascii, now) {
             return Ok(image);
         }
@@ -81,6 +82,15 @@ impl Catalog {
         let mut dropped = shelf.expire(now);
         dropped.append(&mut shelf.attic);
         (dropped, !shelf.kept.is_empty())
+    }
+
+    /// Tells the mapping of a file, in whichever state, that the file was opened.
+    fn opened_anew(&self, inode: Inode) {
+        let netascii = false;
+        let image = self.shelf().images.get(&Key { inode, netascii }).cloned();
+        if let Some(image) = image.and_then(|image| image.upgrade()) {
+            image.opened_anew();
+        }
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {

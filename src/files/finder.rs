@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::error::OpenError;
 use super::path::RelPath;
-use super::root::Root;
+use super::root::{Has, Root, Sought};
 use super::storage::{self, Known as Storages, Sight};
 use super::upload::UploadError;
 use crate::hosts::{Hosts, Known};
@@ -184,13 +184,41 @@ impl Finder {
     /// # Errors
     /// When none does, or the first that does cannot be served.
     pub fn open(&self, choices: &[Choice], trace: &mut Trace<'_>) -> Result<Found, OpenError> {
+        let open = |target: &Target| {
+            let (file, path) = self.roots.open(target)?;
+            let root = target.root;
+            Ok(Found::File { file, root, path })
+        };
+        let made = |content: &Arc<[u8]>| Ok(Found::Made(Arc::clone(content)));
+        self.first(choices, open, made, trace)
+    }
+
+    /// The same for who `has` something of some files already, and can `make` the like of content.
+    pub(super) fn seek<T>(
+        &self,
+        choices: &[Choice],
+        has: Has<'_, T>,
+        make: impl Fn(&[u8]) -> Result<T, OpenError>,
+    ) -> Result<Sought<T>, OpenError> {
+        let seek = |target: &Target| self.roots.seek(target, has);
+        let made = |content: &Arc<[u8]>| make(content).map(Sought::Had);
+        self.first(choices, seek, made, &mut Trace::off())
+    }
+
+    fn first<T>(
+        &self,
+        choices: &[Choice],
+        open: impl Fn(&Target) -> Result<T, OpenError>,
+        made: impl Fn(&Arc<[u8]>) -> Result<T, OpenError>,
+        trace: &mut Trace<'_>,
+    ) -> Result<T, OpenError> {
         let mut missing = OpenError::NotFound;
         for (place, choice) in choices.iter().enumerate() {
             let target = match choice {
                 Choice::File(target) => target,
-                Choice::Virtual(content) => return Ok(Found::Made(Arc::clone(content))),
+                Choice::Virtual(content) => return made(content),
             };
-            match self.roots.open(target) {
+            match open(target) {
                 Err(error @ (OpenError::NotFound | OpenError::NotRegular)) => {
                     trace.note(|| self.describe(target, &error.to_string()));
                     if place == 0 {
@@ -201,10 +229,9 @@ impl Finder {
                     trace.note(|| self.describe(target, &error.to_string()));
                     return Err(error);
                 }
-                Ok((file, path)) => {
+                Ok(found) => {
                     trace.note(|| self.describe(target, "there it is"));
-                    let root = target.root;
-                    return Ok(Found::File { file, root, path });
+                    return Ok(found);
                 }
             }
         }
@@ -312,6 +339,16 @@ impl Roots {
             root.open_file(&path)?
         };
         Ok((file, path))
+    }
+
+    fn seek<T>(&self, target: &Target, has: Has<'_, T>) -> Result<Sought<T>, OpenError> {
+        let root = self.root(target.root).ok_or(OpenError::NotFound)?;
+        let path = self.path(target.root, &target.name)?;
+        if self.any_case.get(target.root.0) == Some(&true) {
+            root.seek_in_any_case(&path, has)
+        } else {
+            root.seek(&path, has)
+        }
     }
 
     fn root(&self, id: RootId) -> Option<&Root> {

@@ -14,6 +14,16 @@ pub(super) struct Identity {
     links: u64,
     modified: Stamp,
     changed: Stamp,
+    /// The change time tells of them, too, but not every file system behind a network has one.
+    rights: Rights,
+}
+
+/// Who may read a file, as far as its mode says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Rights {
+    mode: u32,
+    owner: u32,
+    group: u32,
 }
 
 /// A file, whatever is in it.
@@ -55,6 +65,11 @@ impl Identity {
             links: seen.stx_nlink.into(),
             modified: stamp(&seen.stx_mtime),
             changed: stamp(&seen.stx_ctime),
+            rights: Rights {
+                mode: seen.stx_mode.into(),
+                owner: seen.stx_uid,
+                group: seen.stx_gid,
+            },
         }
     }
 
@@ -93,6 +108,11 @@ impl Identity {
             changed: Stamp {
                 secs: stat.st_ctime as i64,
                 nanos: stat.st_ctime_nsec as i64,
+            },
+            rights: Rights {
+                mode: stat.st_mode,
+                owner: stat.st_uid,
+                group: stat.st_gid,
             },
         }
     }

@@ -212,8 +212,22 @@ impl Image {
             ..
         } = &self.content
         {
+            let losses = residency.losses();
             memory::bring_in(map, file, bytes);
-            residency.arrived(bytes, now);
+            residency.arrived(bytes, losses, now);
+        }
+    }
+
+    /// The file was opened anew, and may lie where that throws its pages out of memory: FUSE does so
+    /// unless the file system asks it not to.
+    pub(super) fn opened_anew(&self) {
+        if let Content::Mapped {
+            residency,
+            local: false,
+            ..
+        } = &self.content
+        {
+            residency.lost();
         }
     }
 

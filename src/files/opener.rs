@@ -5,6 +5,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::io;
 use std::mem;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender, TrySendError, after, bounded, never, select};
@@ -12,15 +13,16 @@ use crossbeam::channel::{Receiver, Sender, TrySendError, after, bounded, never, 
 use super::batch::{Batch, Decided, Group};
 use super::catalog::Catalog;
 use super::error::OpenError;
-use super::finder::Found;
+use super::finder::Finder;
 use super::image::Image;
 use super::job::{Deliver, Job, Opened, tell};
 use super::lanes::{Bounds, Lanes, lane_of, lane_of_first};
 use super::quick;
-use super::storage::Known;
+use super::root::Sought;
+use super::storage::{self, Known};
 use crate::clock;
 use crate::limits::{KEPT_IDLE, LOADER_QUEUE, OPENER_THREADS, OPENERS_EACH};
-use crate::names::{Choice, Trace};
+use crate::names::{Choice, Trace, Verdict};
 
 /// Takes the jobs as they come. What the kernel can answer from memory is answered at once and in
 /// order; the rest goes to threads that may wait.
@@ -219,31 +221,41 @@ impl Desk {
 
     /// Opens the group's file once for all who asked, however long that takes.
     fn open_for(&self, group: Group) {
-        let netascii = group.netascii;
-        let result = match &group.verdict {
-            Ok(choices) => self.image(group.finder.open(choices, &mut Trace::off()), netascii),
-            Err(denial) => Err(OpenError::Refused(Arc::clone(denial))),
-        };
+        let result = self.image(&group.finder, &group.verdict, group.netascii);
         for job in self.tell(group, &result) {
             // Old boot ROMs that end a name with 0xff are few.
-            let found = job.finder.find(&job.wish(), &mut Trace::off());
-            let result = self.image(found, netascii);
+            let verdict = job.finder.decide(&job.wish(), &mut Trace::off());
+            let result = self.image(&job.finder, &verdict, job.netascii);
             self.tell_all(vec![job], &result);
         }
     }
 
     fn image(
         &self,
-        found: Result<Found, OpenError>,
+        finder: &Finder,
+        verdict: &Verdict,
         netascii: bool,
     ) -> Result<Arc<Image>, OpenError> {
-        match found? {
-            Found::File { file, .. } => {
+        let denied = |denial| OpenError::Refused(Arc::clone(denial));
+        let choices = verdict.as_ref().map_err(denied)?;
+        let has = |seen: &OwnedFd| self.recall(seen, netascii);
+        let make = |content: &[u8]| self.catalog.make(content, netascii);
+        match finder.seek(choices, &has, make)? {
+            Sought::Had(image) => Ok(image),
+            Sought::Opened(file) => {
                 self.known.learn(&file);
                 self.catalog.open(file, netascii, clock::now())
             }
-            Found::Made(content) => self.catalog.make(&content, netascii),
         }
+    }
+
+    /// The image of a file whose name was resolved, if there is one. Its file was opened in this state
+    /// and with these rights, so another open would tell nothing new.
+    fn recall(&self, seen: &OwnedFd, netascii: bool) -> Option<Arc<Image>> {
+        let identity = storage::ask(seen).ok()?;
+        let image = self.catalog.find(&identity, netascii, clock::now())?;
+        self.known.learn(seen);
+        Some(image)
     }
 
     /// Tells all who asked, but for those whose name may be tried without its end mark: they are

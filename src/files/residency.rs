@@ -15,6 +15,8 @@ pub(super) struct Residency {
     chunk: u64,
     /// For each chunk 0 (cold), 1 (being read ahead), or the second of its last use, plus 2.
     chunks: Box<[AtomicU32]>,
+    /// How often all were lost.
+    losses: AtomicU32,
 }
 
 /// What a shard should do about bytes that it wants to send.
@@ -41,6 +43,7 @@ impl Residency {
         Self {
             chunk,
             chunks: (0..count).map(|_| AtomicU32::new(COLD)).collect(),
+            losses: AtomicU32::new(0),
         }
     }
 
@@ -67,8 +70,24 @@ impl Residency {
     }
 
     /// The readers brought `bytes` in, or found that they cannot: then the send will say so.
-    pub(super) fn arrived(&self, bytes: &Range<u64>, now: Nanos) {
-        self.indices(bytes).for_each(|index| self.touch(index, now));
+    /// `losses` are those [before](Self::losses): what came earlier than another may be gone again.
+    pub(super) fn arrived(&self, bytes: &Range<u64>, losses: u32, now: Nanos) {
+        if losses == self.losses() {
+            self.indices(bytes).for_each(|index| self.touch(index, now));
+        }
+    }
+
+    /// How often the kernel threw out of memory what was there.
+    pub(super) fn losses(&self) -> u32 {
+        self.losses.load(Relaxed)
+    }
+
+    /// The kernel may have thrown everything out of memory.
+    pub(super) fn lost(&self) {
+        self.losses.fetch_add(1, Relaxed);
+        self.chunks
+            .iter()
+            .for_each(|chunk| chunk.store(COLD, Relaxed));
     }
 
     /// Bytes that were claimed for reading ahead and will not come.
@@ -148,7 +167,7 @@ mod tests {
             fetch: Some(0..CHUNK_LEN),
         };
         assert_eq!(residency.demand(&wanted, NOW), cold);
-        residency.arrived(&(0..CHUNK_LEN), NOW);
+        residency.arrived(&(0..CHUNK_LEN), 0, NOW);
         assert_eq!(residency.demand(&wanted, NOW), ready(None));
         let later = NOW + Nanos::from_secs(u64::from(RESIDENT_SECS) - 1);
         assert_eq!(residency.demand(&wanted, later), ready(None));
@@ -159,7 +178,7 @@ mod tests {
     #[test]
     fn the_next_chunks_are_read_ahead_once() {
         let residency = Residency::new(CHUNK_LEN * 10);
-        residency.arrived(&(0..CHUNK_LEN), NOW);
+        residency.arrived(&(0..CHUNK_LEN), 0, NOW);
         let ahead = CHUNK_LEN..CHUNK_LEN * (1 + READ_AHEAD_CHUNKS as u64);
         assert_eq!(residency.demand(&(0..512), NOW), ready(Some(ahead.clone())));
         assert_eq!(residency.demand(&(0..512), NOW), ready(None));
@@ -170,27 +189,45 @@ mod tests {
     #[test]
     fn a_block_over_a_border_needs_both_chunks() {
         let residency = Residency::new(CHUNK_LEN * 2);
-        residency.arrived(&(0..CHUNK_LEN), NOW);
+        residency.arrived(&(0..CHUNK_LEN), 0, NOW);
         let over = CHUNK_LEN - 100..CHUNK_LEN + 100;
         assert!(!residency.demand(&over, NOW).ready);
-        residency.arrived(&(CHUNK_LEN..CHUNK_LEN * 2), NOW);
+        residency.arrived(&(CHUNK_LEN..CHUNK_LEN * 2), 0, NOW);
         assert!(residency.demand(&over, NOW).ready);
     }
 
     #[test]
     fn the_end_of_a_file_and_what_is_behind_it_are_no_reason_to_wait() {
         let residency = Residency::new(CHUNK_LEN);
-        residency.arrived(&(0..CHUNK_LEN), NOW);
+        residency.arrived(&(0..CHUNK_LEN), 0, NOW);
         assert!(residency.demand(&(CHUNK_LEN..CHUNK_LEN), NOW).ready);
         assert!(residency.demand(&(CHUNK_LEN..CHUNK_LEN + 512), NOW).ready);
         assert!(Residency::new(0).demand(&(0..0), NOW).ready);
     }
 
     #[test]
+    fn what_the_kernel_threw_away_is_cold_and_what_came_before_does_not_count() {
+        let residency = Residency::new(CHUNK_LEN * 3);
+        residency.arrived(&(0..CHUNK_LEN), 0, NOW);
+        // Reads the second chunk ahead, and the third.
+        assert!(residency.demand(&(0..512), NOW).fetch.is_some());
+        let before = residency.losses();
+        residency.lost();
+        residency.arrived(&(CHUNK_LEN..CHUNK_LEN * 3), before, NOW);
+        for chunk in 0..3 {
+            let wanted = chunk * CHUNK_LEN..chunk * CHUNK_LEN + 512;
+            assert!(!residency.demand(&wanted, NOW).ready, "chunk {chunk}");
+        }
+        residency.arrived(&(0..CHUNK_LEN), residency.losses(), NOW);
+        let demand = residency.demand(&(0..512), NOW);
+        assert!(demand.ready && demand.fetch.is_some());
+    }
+
+    #[test]
     fn a_huge_file_has_larger_chunks_and_not_more_memory() {
         let residency = Residency::new(1 << 50);
         assert!(residency.chunks.len() as u64 <= CHUNKS_MAX);
-        residency.arrived(&((1 << 50) - 1..1 << 50), NOW);
+        residency.arrived(&((1 << 50) - 1..1 << 50), 0, NOW);
         assert!(residency.demand(&((1 << 50) - 1..1 << 50), NOW).ready);
         assert!(!residency.demand(&(0..1), NOW).ready);
     }

@@ -1,6 +1,7 @@
 //! The directory that is served: opens regular files below it and nothing else.
 //! It never trusts a path's text: the kernel, or a walk that never leaves, decides what is below.
 
+use core::convert::Infallible;
 use core::fmt;
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -23,6 +24,18 @@ pub enum Resolver {
     /// Component by component, for kernels and sandboxes without openat2.
     Walk,
 }
+
+/// What came of looking for a file.
+#[derive(Debug)]
+pub(super) enum Sought<T> {
+    /// The asker had it.
+    Had(T),
+    Opened(File),
+}
+
+/// What the asker has of a file whose name was resolved. To open a file has effects, too: FUSE then throws
+/// out of memory what others are being sent of it.
+pub(super) type Has<'a, T> = &'a dyn Fn(&OwnedFd) -> Option<T>;
 
 /// The open root directory.
 #[derive(Debug)]
@@ -88,11 +101,22 @@ impl Root {
     /// # Errors
     /// As [`open_file`](Self::open_file).
     pub fn open_in_any_case(&self, path: &RelPath) -> Result<File, OpenError> {
-        match self.open_file(path) {
+        match self.seek_in_any_case(path, &|_| None::<Infallible>)? {
+            Sought::Opened(file) => Ok(file),
+        }
+    }
+
+    /// The same for who `has` something of some files already.
+    pub(super) fn seek_in_any_case<T>(
+        &self,
+        path: &RelPath,
+        has: Has<'_, T>,
+    ) -> Result<Sought<T>, OpenError> {
+        match self.seek(path, has) {
             Err(OpenError::NotFound) => {}
             result => return result,
         }
-        self.open_file(&self.spelling(path)?)
+        self.seek(&self.spelling(path)?, has)
     }
 
     /// The path as far as it exists, whatever its case: all of it, or its directory with the name as
@@ -162,8 +186,15 @@ impl Root {
     /// # Errors
     /// When there is no such regular file, or it cannot be read.
     pub fn open_file(&self, path: &RelPath) -> Result<File, OpenError> {
+        match self.seek(path, &|_| None::<Infallible>)? {
+            Sought::Opened(file) => Ok(file),
+        }
+    }
+
+    /// The same for who `has` something of some files already: these are not opened.
+    pub(super) fn seek<T>(&self, path: &RelPath, has: Has<'_, T>) -> Result<Sought<T>, OpenError> {
         for _ in 0..RESOLVE_TRIES {
-            match self.try_open(path) {
+            match self.try_open(path, has) {
                 Err(OpenError::Io(Errno::AGAIN | Errno::INTR)) => {}
                 result => return result,
             }
@@ -210,13 +241,17 @@ impl Root {
         Err(OpenError::Io(Errno::AGAIN))
     }
 
-    fn try_open(&self, path: &RelPath) -> Result<File, OpenError> {
+    fn try_open<T>(&self, path: &RelPath, has: Has<'_, T>) -> Result<Sought<T>, OpenError> {
         // Opening a pipe or a device can have effects of its own, so first look without opening.
-        self.check(&self.resolve(path.as_c_str(), LOOK)?)?;
+        let seen = self.resolve(path.as_c_str(), LOOK)?;
+        self.check(&seen)?;
+        if let Some(had) = has(&seen) {
+            return Ok(Sought::Had(had));
+        }
         let file = self.resolve(path.as_c_str(), READ)?;
         // It may be another one by now.
         self.check(&file)?;
-        Ok(File::from(file))
+        Ok(Sought::Opened(File::from(file)))
     }
 
     /// Whether a file may be served.

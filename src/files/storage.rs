@@ -45,6 +45,13 @@ pub(super) fn is_local(file: impl AsFd) -> bool {
     })
 }
 
+/// Asks the storage behind an open file which state the file is in, however long that takes. What
+/// the kernel remembers may be a minute old where others write to the file, too.
+pub(super) fn ask(file: impl AsFd) -> Result<Identity, Errno> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC;
+    statx(file, c"", flags, StatxFlags::BASIC_STATS).map(|seen| Identity::from_statx(&seen))
+}
+
 /// What the kernel remembers of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sight {
@@ -121,7 +128,9 @@ mod tests {
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(b"content").expect("written");
         let sight = look(&file).expect("statx");
-        assert_eq!(sight.identity, Identity::of(&file).expect("fstat"));
+        let identity = Identity::of(&file).expect("fstat");
+        assert_eq!(sight.identity, identity);
+        assert_eq!(ask(&file), Ok(identity));
         assert!(sight.regular);
     }
 

@@ -1,11 +1,14 @@
 //! The loader's threads: every job gets its answer, and a full queue is refused at once.
 //! It never waits for a time, only for answers.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 
 use ringboot::endpoint::Ticket;
-use ringboot::files::{Deliver, Finder, Job, Loader, OpenError, Opened, Root};
+use ringboot::files::{Deliver, Finder, Image, Job, Loader, OpenError, Opened, Resolver, Root};
 use ringboot::wire::{ErrorCode, Mode};
 use tempfile::TempDir;
 
@@ -103,6 +106,45 @@ fn a_full_queue_hands_the_job_back_and_answers_the_others() {
     assert_eq!(inbox.answers.len(), accepted as usize);
 }
 
+/// Names that the kernel does not resolve from memory are looked at without being opened, and what was
+/// opened before is handed out again: only as long as it is the same file, in the same state, with the
+/// same rights.
+#[test]
+fn what_was_opened_before_is_no_right_to_what_is_there_now() {
+    let served = Served::below(1, |dir| {
+        let root = Root::open_with(dir, Resolver::Walk).expect("a root");
+        root.public_only()
+    });
+    let path = served.dir.path().join("kernel");
+    let rights = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
+    rights(0o644);
+    let first = served.answer(0).expect("opened");
+    let mut last = served.answer(1).expect("opened");
+    assert!(Arc::ptr_eq(&first, &last), "one image");
+
+    let replace = || {
+        fs::write(path.with_extension("new"), "CONTENT").expect("written");
+        fs::rename(path.with_extension("new"), &path).expect("replaced");
+    };
+    let others: [&dyn Fn(); 3] = [
+        &replace,
+        &|| fs::write(&path, "CONTEND").expect("written"),
+        &|| rights(0o604),
+    ];
+    for (slot, change) in (2..).zip(others) {
+        change();
+        let now = served.answer(slot).expect("opened");
+        assert!(!Arc::ptr_eq(&last, &now), "change {slot}");
+        last = now;
+    }
+    rights(0o640);
+    assert_eq!(served.answer(5).map(drop), Err(OpenError::NotPublic));
+    fs::remove_file(&path).expect("removed");
+    symlink("/etc/passwd", &path).expect("a link");
+    assert!(served.answer(6).is_err());
+    drop((first, last));
+}
+
 struct Served {
     dir: TempDir,
     shards: Vec<Arc<Shard>>,
@@ -112,10 +154,14 @@ struct Served {
 
 impl Served {
     fn new(shards: usize) -> Self {
+        Self::below(shards, |dir| Root::open(dir).expect("a root"))
+    }
+
+    fn below(shards: usize, root: impl Fn(&Path) -> Root) -> Self {
         let dir = TempDir::new().expect("a directory");
         fs::write(dir.path().join("kernel"), "content").expect("a file");
         let shards: Vec<_> = (0..shards).map(|_| Arc::new(Shard::default())).collect();
-        let root = Arc::new(Root::open(dir.path()).expect("a root"));
+        let root = Arc::new(root(dir.path()));
         let receivers = shards
             .iter()
             .cloned()
@@ -136,6 +182,20 @@ impl Served {
         };
         self.loader
             .submit(Job::new(shard, ticket, name, Mode::Octet, &self.finder))
+    }
+
+    /// Asks shard 0 for the file, and waits for the answer.
+    fn answer(&self, slot: u32) -> Result<Arc<Image>, OpenError> {
+        self.submit(0, slot, b"kernel").expect("room");
+        loop {
+            let mut inbox = self.shards[0].inbox.lock().expect("not poisoned");
+            if let Some(answer) = inbox.answers.pop() {
+                assert_eq!(answer.ticket.slot, slot);
+                return answer.result;
+            }
+            drop(inbox);
+            thread::yield_now();
+        }
     }
 
     /// Everything is answered once the loader is gone.

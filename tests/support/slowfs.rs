@@ -31,6 +31,27 @@ pub enum Hang {
     Attributes,
 }
 
+/// What becomes of the content that the kernel has in memory when a file is opened.
+#[derive(Clone, Copy)]
+pub enum Cache {
+    /// It stays, as on a disk.
+    Kept,
+    /// It is thrown away, as FUSE does unless a file system asks for another way.
+    Dropped,
+    /// None is shared: such a file cannot be mapped as others are (`direct_io`).
+    Unshared,
+}
+
+impl Cache {
+    const fn flags(self) -> FopenFlags {
+        match self {
+            Self::Kept => FopenFlags::FOPEN_KEEP_CACHE,
+            Self::Dropped => FopenFlags::empty(),
+            Self::Unshared => FopenFlags::FOPEN_DIRECT_IO,
+        }
+    }
+}
+
 struct Hung {
     what: Mutex<Hang>,
     changed: Condvar,
@@ -52,13 +73,18 @@ impl Hung {
 impl SlowFs {
     /// Mounts `files` at `dir`, which is made; every read of them takes `delay` longer.
     pub fn mount(dir: &Path, files: Vec<Vec<u8>>, delay: Duration) -> Self {
-        Self::mount_with(dir, files, delay, FOR_EVER)
+        Self::caching(Cache::Kept, dir, files, delay)
+    }
+
+    /// The same with another idea of what may be cached.
+    pub fn caching(cache: Cache, dir: &Path, files: Vec<Vec<u8>>, delay: Duration) -> Self {
+        Self::mount_with(dir, files, delay, FOR_EVER, cache)
     }
 
     /// Mounts `files` at `dir`, which is made. The kernel remembers neither names nor attributes, so
     /// that it asks again each time.
     pub fn forgetful(dir: &Path, files: Vec<Vec<u8>>) -> Self {
-        Self::mount_with(dir, files, Duration::ZERO, Duration::ZERO)
+        Self::mount_with(dir, files, Duration::ZERO, Duration::ZERO, Cache::Kept)
     }
 
     /// From here on this hangs, and what hung before is let go.
@@ -71,7 +97,13 @@ impl SlowFs {
         Release(Arc::clone(&self.hung))
     }
 
-    fn mount_with(dir: &Path, files: Vec<Vec<u8>>, delay: Duration, memory: Duration) -> Self {
+    fn mount_with(
+        dir: &Path,
+        files: Vec<Vec<u8>>,
+        delay: Duration,
+        memory: Duration,
+        cache: Cache,
+    ) -> Self {
         fs::create_dir(dir).expect("a mount point");
         let mut config = Config::default();
         // Enough for all reads that the kernel has under way, so that names are not behind them.
@@ -84,6 +116,7 @@ impl SlowFs {
             files,
             delay,
             memory,
+            cache,
             hung: Arc::clone(&hung),
         };
         let session = fuser::spawn_mount(disk, dir, &config);
@@ -121,6 +154,7 @@ struct Disk {
     delay: Duration,
     /// How long the kernel may remember names and attributes.
     memory: Duration,
+    cache: Cache,
     hung: Arc<Hung>,
 }
 
@@ -177,9 +211,8 @@ impl Filesystem for Disk {
         }
     }
 
-    /// Without this flag each open would throw away what is cached; a disk does not.
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+        reply.opened(FileHandle(0), self.cache.flags());
     }
 
     fn read(
