@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use ringboot::limits::KEPT_IMAGES;
 use support::netns::privileged;
 use support::server::Builder;
 use support::slowfs::{Cache, Hang, SlowFs};
@@ -346,6 +347,39 @@ backends! {
         disk.hang(Hang::Nothing);
         client.expect_data(blocks.len() as u16, last);
         client.ack(blocks.len() as u16);
+        drop(server);
+        drop(disk);
+    }
+
+    /// More files are in use than are kept, so that the end of a transfer closes its file.
+    fn a_file_whose_closing_hangs_holds_up_nobody(setup) {
+        if !privileged() {
+            return;
+        }
+        let hot = pattern(30_000, 1);
+        let root = Root::with("hot", &hot);
+        let files: Vec<_> = (0..KEPT_IMAGES + 10).map(|_| pattern(400, 2)).collect();
+        let disk = SlowFs::forgetful(&root.path().join("disk"), files.clone());
+        let server = Server::on(root.path(), setup).shards(1).start();
+        let _release = disk.release();
+
+        let mut clients: Vec<_> = (0..files.len()).map(|_| Conversation::with(&server)).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.rrq(&format!("disk/{number}"), "octet", &[]);
+            client.expect_data(1, &files[number]);
+        }
+        // The catalog lets go of what it does not keep when it is asked for something.
+        Fetch::new(&server, "hot", &OPTIONS).complete();
+        disk.hang(Hang::Closing);
+        for client in &mut clients {
+            client.ack(1);
+        }
+        for _ in 0..30 {
+            let fetched = Fetch::new(&server, "hot", &OPTIONS).complete();
+            assert!(fetched.data == hot);
+        }
+        assert!(disk.closed() > 0, "all were kept");
+        disk.hang(Hang::Nothing);
         drop(server);
         drop(disk);
     }

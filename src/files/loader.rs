@@ -109,6 +109,13 @@ impl Loader {
         demand.ready
     }
 
+    /// A transfer of an image has ended. Never waits for the storage to close the file.
+    pub fn let_go(&self, image: Arc<Image>) {
+        if !image.tells_at_once() {
+            self.reader.let_go(image);
+        }
+    }
+
     /// A transfer of an image begins. Files that several clients take in the same block size are
     /// laid out in frames, a moment later. Never waits.
     pub fn note_transfer(&self, image: &Arc<Image>, blksize: u16) {

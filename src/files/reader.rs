@@ -27,7 +27,14 @@ pub(super) struct Fetch {
 /// The running threads.
 #[derive(Debug)]
 pub(super) struct Reader {
-    lanes: Lanes<Fetch>,
+    lanes: Lanes<Work>,
+}
+
+#[derive(Debug)]
+enum Work {
+    Fetch(Fetch),
+    /// Whoever is the last to let go of an image closes its file, which asks the storage.
+    LetGo(Arc<Image>),
 }
 
 impl Reader {
@@ -35,11 +42,14 @@ impl Reader {
     /// When the system gives no thread.
     pub(super) fn start(shards: Arc<[Arc<dyn Deliver>]>) -> io::Result<Self> {
         let underway = Underway::default();
-        let work = move |fetch: Fetch| {
-            let (waiters, unchanged) = underway.fetch(fetch);
-            tell(&shards, waiters.into_iter(), |shard, ticket| {
-                shard.loaded(ticket, unchanged);
-            });
+        let work = move |work| match work {
+            Work::Fetch(fetch) => {
+                let (waiters, unchanged) = underway.fetch(fetch);
+                tell(&shards, waiters.into_iter(), |shard, ticket| {
+                    shard.loaded(ticket, unchanged);
+                });
+            }
+            Work::LetGo(image) => drop(image),
         };
         let bounds = Bounds {
             threads: READER_THREADS,
@@ -53,9 +63,15 @@ impl Reader {
     /// Asks for bytes. Where too many wait already, those that were to be read ahead are nobody's
     /// again, and a transfer that waits asks again by itself.
     pub(super) fn fetch(&self, fetch: Fetch) {
-        if let Err(fetch) = self.lanes.submit(fetch.image.lane(), fetch) {
+        let lane = fetch.image.lane();
+        if let Err(Work::Fetch(fetch)) = self.lanes.submit(lane, Work::Fetch(fetch)) {
             fetch.image.not_fetched(&fetch.bytes);
         }
+    }
+
+    /// Drops an image, by a thread that may wait. Where too many wait already, it is dropped here.
+    pub(super) fn let_go(&self, image: Arc<Image>) {
+        let _ = self.lanes.submit(image.lane(), Work::LetGo(image));
     }
 }
 

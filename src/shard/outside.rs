@@ -125,7 +125,10 @@ impl Effects for Outside {
     }
 
     /// The image may go: the outbox holds on to those that its sends point into.
-    fn finished(&mut self, report: &Report<'_>, _: Option<Arc<Image>>) {
+    fn finished(&mut self, report: &Report<'_>, image: Option<Arc<Image>>) {
+        if let Some(image) = image {
+            self.loader.let_go(image);
+        }
         self.stats.report(report);
         self.records.send(Record::from(report));
     }

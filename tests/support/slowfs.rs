@@ -5,14 +5,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
-    Generation, INodeNo, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen,
-    Request,
+    Generation, INodeNo, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry,
+    ReplyOpen, Request,
 };
 
 /// A mounted file system with the files "0", "1" and so on. Unmounted when dropped.
@@ -29,6 +30,8 @@ pub enum Hang {
     Names,
     /// To ask for the attributes of an open file.
     Attributes,
+    /// To close a file.
+    Closing,
 }
 
 /// What becomes of the content that the kernel has in memory when a file is opened.
@@ -55,6 +58,7 @@ impl Cache {
 struct Hung {
     what: Mutex<Hang>,
     changed: Condvar,
+    closed: AtomicUsize,
 }
 
 impl Hung {
@@ -92,6 +96,11 @@ impl SlowFs {
         self.hung.set(what);
     }
 
+    /// How many files were closed so far, or are to be.
+    pub fn closed(&self) -> usize {
+        self.hung.closed.load(Relaxed)
+    }
+
     /// For tests that fail: to be declared behind the server, so that it is dropped first.
     pub fn release(&self) -> Release {
         Release(Arc::clone(&self.hung))
@@ -111,6 +120,7 @@ impl SlowFs {
         let hung = Arc::new(Hung {
             what: Mutex::new(Hang::Nothing),
             changed: Condvar::new(),
+            closed: AtomicUsize::new(0),
         });
         let disk = Disk {
             files,
@@ -213,6 +223,13 @@ impl Filesystem for Disk {
 
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         reply.opened(FileHandle(0), self.cache.flags());
+    }
+
+    /// Closing a file waits for this answer.
+    fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        self.hung.closed.fetch_add(1, Relaxed);
+        self.hung.wait(Hang::Closing);
+        reply.ok();
     }
 
     fn read(
