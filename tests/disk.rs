@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ringboot::limits::KEPT_IMAGES;
+use ringboot::limits::{COPY_MAX, KEPT_IMAGES};
 use support::netns::privileged;
 use support::server::Builder;
 use support::slowfs::{Cache, Hang, SlowFs};
@@ -172,22 +172,23 @@ backends! {
         }
         let (hot, slow) = (pattern(100_000, 1), pattern(SLOW_LEN, 2));
         let root = Root::with("hot", &hot);
-        let dir = root.path().join("disk");
-        let disk = SlowFs::caching(Cache::Dropped, &dir, vec![slow.clone()], DELAY);
+        let mount = |name, cache| {
+            SlowFs::caching(cache, &root.path().join(name), vec![slow.clone()], DELAY)
+        };
+        let disks = [mount("dropped", Cache::Dropped), mount("unshared", Cache::Unshared)];
         // Frames are memory of the server's own, which nobody throws away.
         let server = warm(Server::on(root.path(), setup).shards(1).args(&["--frame-memory", "0"]));
         thread::scope(|scope| {
-            let client = scope.spawn(|| {
-                for _ in 0..3 {
-                    let fetched = Fetch::new(&server, "disk/0", &OPTIONS).complete();
-                    assert!(fetched.data == slow);
-                }
+            let clients = ["dropped/0", "unshared/0"].map(|name| {
+                let fetch = || Fetch::new(&server, name, &OPTIONS).complete().data == slow;
+                scope.spawn(move || assert!((0..3).all(|_| fetch())))
             });
-            let (_, longest) = fetch_meanwhile(&server, &hot, || !client.is_finished());
+            let works = || clients.iter().any(|client| !client.is_finished());
+            let (_, longest) = fetch_meanwhile(&server, &hot, works);
             assert!(longest < STALL, "a block of a file in memory took {longest:?}");
         });
         drop(server);
-        drop(disk);
+        drop(disks);
     }
 
     /// Where they share a core, a request would cost three changes of thread in the middle of packets.
@@ -380,6 +381,24 @@ backends! {
         }
         assert!(disk.closed() > 0, "all were kept");
         disk.hang(Hang::Nothing);
+        drop(server);
+        drop(disk);
+    }
+
+    /// Of a file that is not cached for others, a mapping cannot be shared; a copy would be too large.
+    fn a_file_without_a_cache_is_served_whatever_its_size(setup) {
+        if !privileged() {
+            return;
+        }
+        let root = Root::new();
+        let file = pattern(COPY_MAX as usize + 1, 3);
+        let dir = root.path().join("disk");
+        let disk = SlowFs::caching(Cache::Unshared, &dir, vec![file.clone()], Duration::ZERO);
+        let server = Server::on(root.path(), setup).start();
+        for _ in 0..2 {
+            let options = [("blksize", "8192"), ("windowsize", "16")];
+            assert!(Fetch::new(&server, "disk/0", &options).complete().data == file);
+        }
         drop(server);
         drop(disk);
     }

@@ -38,6 +38,8 @@ impl Catalog {
         } else {
             Image::octet(file, &self.budget, now)?
         });
+        // On some, to map it did the same again.
+        self.opened_anew(identity.inode);
         let key = Key {
             inode: image.identity().inode,
             netascii,

@@ -7,7 +7,7 @@ use core::ops::Range;
 use std::fs::File;
 use std::sync::Arc;
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::MmapRaw;
 use rustix::io::Errno;
 
 use super::copy::{Budget, Copied};
@@ -83,7 +83,7 @@ impl Image {
         }
         let size = usize::try_from(identity.size).map_err(|_| OpenError::TooLarge)?;
         let local = storage::is_local(&file);
-        match MmapOptions::new().len(size).map_raw_read_only(&file) {
+        match memory::map(&file, size) {
             Ok(map) => {
                 let residency = Residency::new(identity.size);
                 let first = 0..residency.chunk_len().min(identity.size);
@@ -98,7 +98,7 @@ impl Image {
                 image.bring_in_if_cached(&first, now);
                 Ok(image)
             }
-            // Some FUSE file systems cannot share a mapping.
+            // Some file systems cannot map anything.
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NODEV) => {
                 Self::copied(&file, |chunk, out| out.extend_from_slice(chunk), budget)
             }

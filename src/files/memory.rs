@@ -1,15 +1,28 @@
-//! Asks the kernel for pages of a file: whether they are cached, and to bring them in.
+//! Asks the kernel for pages of a file: to map them, whether they are cached, and to bring them in.
 //! It never uses what it reads.
 
 use core::ops::Range;
 use std::fs::File;
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 
-use memmap2::{Advice, MmapRaw};
-use rustix::io::{ReadWriteFlags, preadv2};
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use crate::limits::COPY_CHUNK;
+
+/// Maps the first `len` bytes of a file, for the kernel to read.
+pub(super) fn map(file: &File, len: usize) -> io::Result<MmapRaw> {
+    let shared = MmapOptions::new().len(len).map_raw_read_only(file);
+    let nodev = |error: &io::Error| Errno::from_io_error(error) == Some(Errno::NODEV);
+    if !shared.as_ref().is_err_and(nodev) {
+        return shared;
+    }
+    // FUSE shares no mapping of a file that it does not cache (`direct_io`). For who only reads, a private
+    // one has the same pages.
+    // SAFETY: the mapping becomes raw at once, so nobody here takes its bytes for unchanging.
+    unsafe { MmapOptions::new().len(len).map_copy_read_only(file) }.map(MmapRaw::from)
+}
 
 /// Brings `bytes` of a mapped file in and maps them, which may wait for a disk. A file that shrank
 /// meanwhile says EFAULT, and so will a send.
