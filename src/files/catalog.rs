@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::copy::Budget;
 use super::error::OpenError;
+use super::framed::Frames;
 use super::identity::{Identity, Inode};
 use super::image::Image;
 use crate::limits::{CATALOG_SWEEP_MIN, KEPT_COPY_MAX, KEPT_IDLE, KEPT_IMAGES};
 use crate::transfer::Nanos;
 
-/// The images in use, and a few that were used a moment ago.
-#[derive(Debug, Default)]
+/// The images in use, and a few that were used a moment ago. A clone is the same catalog.
+#[derive(Debug, Default, Clone)]
 pub struct Catalog {
-    shelf: Mutex<Shelf>,
+    shelf: Arc<Mutex<Shelf>>,
     budget: Arc<Budget>,
 }
 
@@ -86,6 +87,12 @@ impl Catalog {
         (dropped, !shelf.kept.is_empty())
     }
 
+    /// Takes frames of `bytes` at least away from images that nobody uses, the longest unused first.
+    /// None where all of them together are less: they would be missed for nothing.
+    pub(super) fn take_idle_frames(&self, bytes: u64) -> Vec<Frames> {
+        self.shelf().take_idle_frames(bytes)
+    }
+
     /// Tells the mapping of a file, in whichever state, that the file was opened.
     fn opened_anew(&self, inode: Inode) {
         let netascii = false;
@@ -130,6 +137,15 @@ struct Kept {
 impl Kept {
     fn is_idle(&self) -> bool {
         Arc::strong_count(&self.image) == 1
+    }
+
+    /// Bytes of frames that nobody would miss at present.
+    fn idle_frames(&self) -> u64 {
+        if self.is_idle() {
+            self.image.framed_bytes()
+        } else {
+            0
+        }
     }
 }
 
@@ -185,6 +201,29 @@ impl Shelf {
     fn release_oldest(&mut self) -> Option<Arc<Image>> {
         let oldest = (0..self.kept.len()).min_by_key(|&at| self.kept[at].used)?;
         Some(self.kept.swap_remove(oldest).image)
+    }
+
+    /// Answers with frames to be dropped outside the lock: that unmaps them.
+    fn take_idle_frames(&mut self, bytes: u64) -> Vec<Frames> {
+        if self.kept.iter().map(Kept::idle_frames).sum::<u64>() < bytes {
+            return Vec::new();
+        }
+        let (images, mut missing) = (&mut self.images, bytes);
+        let mut taken = Vec::new();
+        self.kept.sort_unstable_by_key(|kept| kept.used);
+        for kept in &mut self.kept {
+            let has = kept.idle_frames();
+            if has == 0 || missing == 0 {
+                continue;
+            }
+            missing = missing.saturating_sub(has);
+            // Nobody can come by the image while this lock is held, and its entry is its only other
+            // reference; without that the compiler sees that it is ours alone.
+            images.remove(&kept.key);
+            taken.extend(Arc::get_mut(&mut kept.image).and_then(Image::take_frames));
+            images.insert(kept.key, Arc::downgrade(&kept.image));
+        }
+        taken
     }
 
     /// Removes dead entries once the table has doubled since the last time, so that each insertion

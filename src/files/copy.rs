@@ -88,18 +88,20 @@ impl Budget {
     /// # Errors
     /// When too much is in use by others.
     pub(super) fn take(self: &Arc<Self>, bytes: u64) -> Result<Share, OpenError> {
-        let share = Share {
-            budget: Arc::clone(self),
-            bytes,
-        };
-        // Taken before it is checked; a refused share gives it back when it is dropped.
-        if self.used.fetch_add(bytes, Relaxed).saturating_add(bytes) > self.limit {
-            return Err(OpenError::Busy);
+        let more = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        match self.used.fetch_update(Relaxed, Relaxed, more) {
+            Ok(_) => Ok(Share {
+                budget: Arc::clone(self),
+                bytes,
+            }),
+            Err(_) => Err(OpenError::Busy),
         }
-        Ok(share)
     }
 
-    #[cfg(test)]
+    pub(super) const fn limit(&self) -> u64 {
+        self.limit
+    }
+
     pub(super) fn used(&self) -> u64 {
         self.used.load(Relaxed)
     }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use memmap2::MmapRaw;
 use rustix::io::Errno;
 
-use super::copy::{Budget, Copied};
+use super::copy::{Budget, Copied, Share};
 use super::error::OpenError;
-use super::framed::Frames;
+use super::framed::{Frames, framed_len};
 use super::identity::Identity;
 use super::memory;
 use super::residency::{Demand, Residency};
@@ -183,15 +183,45 @@ impl Image {
     /// A transfer begins. Says whether the file is to be framed for its block size now.
     pub(super) fn note_transfer(&self, blksize: u16) -> bool {
         match &self.content {
-            Content::Mapped { frames, .. } => frames.note_transfer(blksize),
+            Content::Mapped { frames, .. } => {
+                framed_len(self.identity.size, blksize).is_some() && frames.note_transfer(blksize)
+            }
             Content::Owned(_) => false,
         }
     }
 
-    /// Lays the file out in frames, unless the budget is spent. May wait for a disk.
-    pub(super) fn frame(&self, blksize: u16, budget: &Arc<Budget>) {
+    /// Bytes of the frames that are missing for a block size. `None` where there are some, or
+    /// cannot be.
+    pub(super) fn missing_frames(&self, blksize: u16) -> Option<u64> {
+        match &self.content {
+            Content::Mapped { frames, .. } if frames.may_take(blksize) => {
+                framed_len(self.identity.size, blksize).map(|len| len as u64)
+            }
+            _ => None,
+        }
+    }
+
+    /// Lays the file out in frames, in the memory of `share`. May wait for a disk.
+    pub(super) fn frame(&self, blksize: u16, share: Share) {
         if let Content::Mapped { file, frames, .. } = &self.content {
-            frames.build(file, &self.identity, blksize, budget);
+            frames.build(file, &self.identity, blksize, share);
+        }
+    }
+
+    /// Bytes of all its frames.
+    pub(super) fn framed_bytes(&self) -> u64 {
+        match &self.content {
+            Content::Mapped { frames, .. } => frames.bytes(),
+            Content::Owned(_) => 0,
+        }
+    }
+
+    /// Takes the frames away; what was counted of its transfers goes with them. That nobody else
+    /// has the image is what makes it safe: sends point into frames.
+    pub(super) fn take_frames(&mut self) -> Option<Frames> {
+        match &mut self.content {
+            Content::Mapped { frames, .. } => Some(core::mem::take(&mut **frames)),
+            Content::Owned(_) => None,
         }
     }
 

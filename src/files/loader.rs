@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use crossbeam::channel::Receiver;
 
-use super::copy::Budget;
+use super::catalog::Catalog;
+use super::framer::{FrameMemory, Framer};
 use super::image::Image;
 use super::job::{Deliver, Job};
-use super::lanes::{Bounds, Lanes};
 use super::opener::Opener;
 use super::pool::Pool;
 use super::reader::{Fetch, Reader};
 use crate::endpoint::Ticket;
-use crate::limits::{FRAMER_QUEUE, FRAMER_THREADS, LOADER_QUEUE};
+use crate::limits::LOADER_QUEUE;
 use crate::transfer::Nanos;
 
 /// The running threads: some open files, others bring their content into memory or lay it out in
@@ -25,15 +25,8 @@ use crate::transfer::Nanos;
 pub struct Loader {
     opener: Pool<Job>,
     reader: Reader,
-    framer: Lanes<Frame>,
+    framer: Framer,
     requests: Arc<AtomicU64>,
-}
-
-/// A file to be laid out in frames.
-#[derive(Debug)]
-struct Frame {
-    image: Arc<Image>,
-    blksize: u16,
 }
 
 impl Loader {
@@ -44,19 +37,13 @@ impl Loader {
     /// When the system gives no thread.
     pub fn start(shards: Vec<Arc<dyn Deliver>>, frame_memory: u64) -> io::Result<Self> {
         let shards: Arc<[_]> = shards.into();
-        let opener = Opener::start(Arc::clone(&shards))?;
-        let budget = Arc::new(Budget::new(frame_memory));
-        let bounds = Bounds {
-            threads: FRAMER_THREADS,
-            each: 1,
-            room: FRAMER_QUEUE,
-        };
-        let frame = move |Frame { image, blksize }| image.frame(blksize, &budget);
+        let catalog = Catalog::default();
+        let opener = Opener::start(Arc::clone(&shards), catalog.clone())?;
         let open = move |jobs: &Receiver<Job>| opener.run(jobs);
         Ok(Self {
             opener: Pool::start("ringboot-files", 1, LOADER_QUEUE, open)?,
             reader: Reader::start(shards)?,
-            framer: Lanes::start("ringboot-frames", bounds, frame)?,
+            framer: Framer::start(frame_memory, catalog)?,
             requests: Arc::default(),
         })
     }
@@ -65,6 +52,12 @@ impl Loader {
     #[must_use]
     pub fn requests(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.requests)
+    }
+
+    /// The memory for files laid out in frames.
+    #[must_use]
+    pub fn frame_memory(&self) -> Arc<FrameMemory> {
+        self.framer.memory()
     }
 
     /// Asks for a file and never waits.
@@ -119,10 +112,6 @@ impl Loader {
     /// A transfer of an image begins. Files that several clients take in the same block size are
     /// laid out in frames, a moment later. Never waits.
     pub fn note_transfer(&self, image: &Arc<Image>, blksize: u16) {
-        if image.note_transfer(blksize) {
-            let image = Arc::clone(image);
-            // A file that finds no room goes without frames.
-            let _ = self.framer.submit(image.lane(), Frame { image, blksize });
-        }
+        self.framer.note_transfer(image, blksize);
     }
 }

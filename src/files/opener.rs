@@ -60,9 +60,9 @@ enum Work {
 impl Opener {
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(shards: Arc<[Arc<dyn Deliver>]>) -> io::Result<Self> {
+    pub(super) fn start(shards: Arc<[Arc<dyn Deliver>]>, catalog: Catalog) -> io::Result<Self> {
         let desk = Arc::new(Desk {
-            catalog: Catalog::default(),
+            catalog,
             known: Known::default(),
             shards,
             waiting: AtomicUsize::new(0),

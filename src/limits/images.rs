@@ -17,17 +17,21 @@ pub const COPY_MAX: u64 = 64 * 1024 * 1024;
 pub const COPIES_TOTAL_MAX: u64 = 256 * 1024 * 1024;
 
 /// Memory for files laid out in frames, unless the operator says otherwise: a kernel and an initrd
-/// in two block sizes. Files that do not fit any more are served from their mapping.
+/// in two block sizes. Files that do not fit beside those in use are served from their mapping.
 pub const FRAME_MEMORY_MIB: u64 = 256;
 
 /// The transfer of a file, with the same block size as others, at which it is laid out in frames.
 /// A file that one client fetches is not worth a second copy in memory.
 pub const FRAME_AFTER: u32 = 2;
 
+/// Where that was refused, for want of memory or of room in the queue, every so many transfers ask
+/// again. A storm brings hundreds; each of them would make as many threads' work of nothing.
+pub const FRAME_AGAIN: u32 = 16;
+
 /// Threads that lay files out in frames, one for each storage.
 pub const FRAMER_THREADS: usize = 4;
 
-/// Files waiting to be framed; beyond that they are served from their mapping.
+/// Files waiting to be framed; beyond that they are served from their mapping for the time being.
 pub const FRAMER_QUEUE: usize = 64;
 
 /// Block sizes of one file that are framed: a farm has one to three kinds of clients.
