@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use ringboot::endpoint::{Access, Guard, Policy};
-use ringboot::files::{Deliver, Finder, Loader, Root};
+use ringboot::files::{Deliver, Finder, FrameMemory, Loader, Root};
 use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
 use ringboot::shard::{
     Address, Intake, Interleave, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan,
     Settings, Sockets, Worker, ZeroCopy, bind, mailbox, open,
 };
 use ringboot::transfer::Nanos;
+
+/// For a file or two.
+const FRAME_MEMORY: u64 = 16 << 20;
 
 /// What the tests choose.
 #[derive(Clone, Copy, Default)]
@@ -27,6 +30,7 @@ pub struct How {
 pub struct Shard {
     pub addr: SocketAddr,
     pub records: RecordReceiver,
+    pub frames: Arc<FrameMemory>,
     orders: Orders,
     address: Address,
     thread: JoinHandle<()>,
@@ -45,7 +49,8 @@ impl Shard {
         let orders = Orders::default();
         let (address, mailbox) = mailbox(orders.clone()).unwrap();
         let deliveries = vec![deliver(address.clone())];
-        let loader = Loader::start(deliveries, 1 << 20).unwrap();
+        let loader = Loader::start(deliveries, FRAME_MEMORY).unwrap();
+        let frames = loader.frame_memory();
         let finder = Arc::new(Arc::new(Root::open(root).unwrap()).into());
         let (sender, records) = record_queue();
         let berth = Berth {
@@ -64,6 +69,7 @@ impl Shard {
         Self {
             addr,
             records,
+            frames,
             orders,
             address,
             thread,
