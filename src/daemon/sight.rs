@@ -8,6 +8,7 @@ use crossbeam::channel::never;
 use super::ServeError;
 use super::sandbox::Report;
 use super::threads::{Crew, spawn};
+use crate::files::FrameMemory;
 use crate::hosts::Directory;
 use crate::observe::admin::{self, Admin, Desk, Hub};
 use crate::observe::metrics::{self, Metrics};
@@ -26,6 +27,7 @@ pub fn start(
         health: Arc::clone(&crew.health),
         backends: crew.started.backends.clone(),
         reloads: Arc::clone(&crew.reloads),
+        frames: Arc::<FrameMemory>::clone(&crew.frames),
         sandbox: sandbox.measures(),
     });
     let addresses = crew.addresses.clone();
@@ -45,4 +47,18 @@ pub fn start(
     })?;
     crew.log.notice(&format!("admin port: http://{addr}/"));
     Ok(())
+}
+
+impl metrics::Frames for FrameMemory {
+    fn bytes(&self) -> u64 {
+        self.used()
+    }
+
+    fn limit(&self) -> u64 {
+        self.limit()
+    }
+
+    fn refused(&self) -> u64 {
+        self.refused()
+    }
 }

@@ -13,7 +13,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use super::{News, Options, ServeError, cores, precedence};
 use crate::endpoint::Guard;
 use crate::files::upload::{self, Finisher, Uploads};
-use crate::files::{Deliver, Finder, Loader};
+use crate::files::{Deliver, Finder, FrameMemory, Loader};
 use crate::limits::{LOG_LAST_WORDS, UPLOAD_MEMORY};
 use crate::observe::health::Health;
 use crate::observe::lines;
@@ -43,6 +43,7 @@ pub struct Crew {
     pub log: RecordSender,
     pub health: Arc<Health>,
     pub reloads: Arc<Reloads>,
+    pub frames: Arc<FrameMemory>,
     /// Where the shards show their transfers; for the one who watches.
     pub eyes: Vec<Eye>,
     /// Requests that have ended, where somebody is to watch.
@@ -103,7 +104,7 @@ impl Crew {
         let uploads = uploads(options, &terms.finder, &addresses, finisher)?;
         let loader = Loader::start(deliveries, options.frame_memory)
             .map_err(|error| ServeError::System("start the file threads", error))?;
-        let requests = loader.requests();
+        let (requests, frames) = (loader.requests(), loader.frame_memory());
         let loader = Arc::new(loader);
 
         let count = sockets.len();
@@ -144,6 +145,7 @@ impl Crew {
             log: records,
             health: Arc::new(Health::new(stats)),
             reloads: Arc::default(),
+            frames,
             eyes,
             ended,
             addresses,

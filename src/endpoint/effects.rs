@@ -45,6 +45,9 @@ pub trait Effects {
         let _ = waited;
     }
 
+    /// A transfer begins to wait for its file: see [`resident`](Self::resident).
+    fn parked(&mut self) {}
+
     /// Sends a packet that is no DATA: OACK or ERROR.
     fn send_packet(&mut self, route: &Route, packet: &[u8]);
 

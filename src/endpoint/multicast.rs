@@ -214,6 +214,9 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             lockstep: true,
         };
         if !effects.resident(now, &group.image, train) {
+            if !group.transfer.is_parked() {
+                effects.parked();
+            }
             group.transfer.park(now + DISK_ASK_AGAIN);
             return self.rearm(ticket);
         }

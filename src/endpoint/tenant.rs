@@ -127,6 +127,9 @@ impl<I> Tenant<I> {
             rollover: terms.rollover,
         };
         if !effects.resident(now, image, train) {
+            if !transfer.is_parked() {
+                effects.parked();
+            }
             transfer.park(now, blocks);
             return true;
         }

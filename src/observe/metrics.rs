@@ -35,8 +35,19 @@ pub struct Sources {
     /// One for each shard.
     pub backends: Vec<BackendInfo>,
     pub reloads: Arc<Reloads>,
+    pub frames: Arc<dyn Frames>,
     /// The measures of the sandbox, and how far each came.
     pub sandbox: [(&'static str, String); 5],
+}
+
+/// The memory for files laid out in frames, as those who lay them out see it.
+pub trait Frames: fmt::Debug + Send + Sync {
+    /// Bytes in use.
+    fn bytes(&self) -> u64;
+    /// Bytes that there may be.
+    fn limit(&self) -> u64;
+    /// How often a file found no room.
+    fn refused(&self) -> u64;
 }
 
 /// Writes the page.
@@ -72,6 +83,8 @@ impl Collector for Sources {
         self.transfers(&mut page)?;
         self.blocks(&mut page)?;
         self.losses(&mut page)?;
+        self.detours(&mut page)?;
+        self.frames(&mut page)?;
         self.shards(&mut page)?;
         self.server(&mut page)
     }
@@ -284,6 +297,66 @@ impl Sources {
         )
     }
 
+    /// What was not lost, but took a longer way.
+    fn detours(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.counter(
+            "tftp_parked",
+            "Times that a transfer began to wait for a part of its file, or for word of it, from a \
+             storage",
+            self.sum(|shard| &shard.parked),
+        )?;
+        page.counter(
+            "tftp_congested",
+            "Messages that met a full send buffer and waited for room",
+            self.sum(|shard| &shard.congested),
+        )?;
+        page.counter(
+            "tftp_gso_fallbacks",
+            "Trains sent block by block, because the kernel did not cut them",
+            self.sum(|shard| &shard.gso_fallbacks),
+        )?;
+        page.counter(
+            "tftp_buffers_exhausted",
+            "Times that datagrams waited because all buffers of an io_uring were in use",
+            self.sum(|shard| &shard.buffers_exhausted),
+        )
+    }
+
+    fn frames(&self, page: &mut Page<'_>) -> fmt::Result {
+        let rows = [
+            (
+                [("result", "spared")],
+                self.sum(|shard| &shard.zero_copy_spared),
+            ),
+            (
+                [("result", "copied")],
+                self.sum(|shard| &shard.zero_copy_copied),
+            ),
+        ];
+        page.counters(
+            "tftp_zero_copy_trains",
+            "Trains that were to go out without a copy: those that did, and those that the kernel \
+             copied after all",
+            &rows,
+        )?;
+        page.gauge(
+            "tftp_frame_memory_bytes",
+            "Memory in use for files laid out as they are sent",
+            self.frames.bytes(),
+        )?;
+        page.gauge(
+            "tftp_frame_memory_limit_bytes",
+            "What that memory may be at most (frame-memory)",
+            self.frames.limit(),
+        )?;
+        page.counter(
+            "tftp_frames_refused",
+            "Times that a file found no room in that memory and was served from the page cache as \
+             before",
+            self.frames.refused(),
+        )
+    }
+
     fn shards(&self, page: &mut Page<'_>) -> fmt::Result {
         let names: Vec<String> = (0..self.health.shards().len())
             .map(|shard| shard.to_string())
@@ -366,6 +439,23 @@ mod tests {
     use super::*;
     use crate::observe::stats::{OUTCOMES, Stats};
 
+    #[derive(Debug)]
+    struct NoFrames;
+
+    impl Frames for NoFrames {
+        fn bytes(&self) -> u64 {
+            0
+        }
+
+        fn limit(&self) -> u64 {
+            512
+        }
+
+        fn refused(&self) -> u64 {
+            0
+        }
+    }
+
     #[test]
     fn every_outcome_is_counted_once() {
         for outcome in OUTCOMES {
@@ -386,6 +476,7 @@ mod tests {
                 2
             ],
             reloads: Arc::default(),
+            frames: Arc::new(NoFrames),
             sandbox: Default::default(),
         };
         let page = Metrics::new(sources).page();
@@ -394,6 +485,8 @@ mod tests {
             "tftp_transfers_total{op=\"read\",outcome=\"completed\"} 0",
             "tftp_transfer_duration_seconds_bucket{le=\"+Inf\",op=\"write\"} 0",
             "tftp_first_data_seconds_count 0",
+            "tftp_frame_memory_limit_bytes 512",
+            "tftp_frames_refused_total 0",
             "tftp_shard_busy_seconds_total{shard=\"1\"} 0.0",
             r#"tftp_backend_info{shard="0",backend="epoll",why="the \"ring\"\nis refused"} 1"#,
             "# EOF",
@@ -410,11 +503,16 @@ mod tests {
             stats.kernel_drops.set(10 * shard);
             stats.send_lost.set(100 * shard);
             stats.send_errors.set(1_000 * shard);
+            stats.buffers_exhausted.set(10_000 * shard);
+            stats.congested.set(100_000 * shard);
+            stats.gso_fallbacks.set(1_000_000 * shard);
+            stats.zero_copy_spared.set(10_000_000 * shard);
         }
         let sources = Sources {
             health: Arc::new(Health::new(shards)),
             backends: Vec::new(),
             reloads: Arc::default(),
+            frames: Arc::new(NoFrames),
             sandbox: Default::default(),
         };
         let page = Metrics::new(sources).page();
@@ -423,6 +521,11 @@ mod tests {
             "tftp_socket_receive_drops_total 30",
             "tftp_dropped_datagrams_total{reason=\"send_queue_full\"} 300",
             "tftp_dropped_datagrams_total{reason=\"send_error\"} 3000",
+            "tftp_buffers_exhausted_total 30000",
+            "tftp_congested_total 300000",
+            "tftp_gso_fallbacks_total 3000000",
+            "tftp_zero_copy_trains_total{result=\"spared\"} 30000000",
+            "tftp_zero_copy_trains_total{result=\"copied\"} 0",
         ] {
             assert!(page.lines().any(|other| other == line), "{line}\n{page}");
         }

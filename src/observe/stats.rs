@@ -57,6 +57,17 @@ pub struct Figures {
     pub datagrams_sent: Count,
     pub turns: Count,
     pub ring_overflows: Count,
+    /// Receives that found no buffer provided.
+    pub buffers_exhausted: Count,
+    /// Messages that met a full socket buffer.
+    pub congested: Count,
+    /// Trains that the kernel did not cut.
+    pub gso_fallbacks: Count,
+    /// Trains that went out without a copy, and those that were to and were copied.
+    pub zero_copy_spared: Count,
+    pub zero_copy_copied: Count,
+    /// Times that a transfer began to wait for its file.
+    pub parked: Count,
     /// Datagrams that the kernel dropped because a receive buffer was full.
     pub kernel_drops: Count,
 }

@@ -59,6 +59,10 @@ impl Effects for Outside {
         self.stats.first_data.add(&FIRST_DATA, waited);
     }
 
+    fn parked(&mut self) {
+        self.stats.parked.add(1);
+    }
+
     fn send_packet(&mut self, route: &Route, packet: &[u8]) {
         self.outbox.push_packet(route, packet);
     }

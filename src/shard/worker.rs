@@ -216,6 +216,11 @@ impl Loop {
         stats.datagrams_sent.set(counters.datagrams_sent);
         stats.turns.set(counters.turns);
         stats.ring_overflows.set(counters.ring_overflows);
+        stats.buffers_exhausted.set(counters.buffers_exhausted);
+        stats.congested.set(counters.congested);
+        stats.gso_fallbacks.set(counters.gso_fallbacks);
+        stats.zero_copy_spared.set(counters.zero_copy_spared);
+        stats.zero_copy_copied.set(counters.zero_copy_copied);
         if now - self.drops_at >= HEARTBEAT {
             self.drops_at = now;
             // Sockets that are closed take their count with them.

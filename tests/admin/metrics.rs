@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::exposition::Page;
 use super::http::{Watched, get};
+use crate::support::netns::privileged;
 use crate::support::server::{PATIENCE, Server};
+use crate::support::slowfs::SlowFs;
 use crate::support::{Conversation, Fetch, Packet, Root, Setup, packet, pattern};
 
 impl Watched {
@@ -84,6 +86,14 @@ fn the_promised_metrics_are_there_before_anything_happened() {
         ("tftp_dropped_datagrams_total", "counter"),
         ("tftp_socket_receive_drops_total", "counter"),
         ("tftp_ring_overflows_total", "counter"),
+        ("tftp_buffers_exhausted_total", "counter"),
+        ("tftp_congested_total", "counter"),
+        ("tftp_gso_fallbacks_total", "counter"),
+        ("tftp_parked_total", "counter"),
+        ("tftp_zero_copy_trains_total", "counter"),
+        ("tftp_frame_memory_bytes", "gauge"),
+        ("tftp_frame_memory_limit_bytes", "gauge"),
+        ("tftp_frames_refused_total", "counter"),
         ("tftp_shard_busy_seconds_total", "counter"),
         ("tftp_limited_total", "counter"),
         ("tftp_file_changed_during_transfer_total", "counter"),
@@ -295,6 +305,62 @@ fn a_file_that_changes_moves_its_own() {
     }
     watched.reaches("tftp_file_changed_during_transfer_total", 1.0);
     watched.reaches("tftp_transfers_total{op=\"read\",outcome=\"aborted\"}", 1.0);
+}
+
+/// A mebibyte is room for one of the files and for no part of the other.
+fn frames(setup: Setup) {
+    let root = Root::with("fits", &pattern(600_000, 1));
+    root.write("large", &pattern(1_100_000, 2));
+    let server = Server::on(root.path(), setup).shards(1);
+    let watched = Watched::by(server.args(&["--frame-memory", "1"]));
+    let limit = watched.page().get("tftp_frame_memory_limit_bytes");
+    assert!((limit - 1_048_576.0).abs() < 0.5, "{limit}");
+    let ask = |name| {
+        let mut client = Conversation::with(&watched.server);
+        client.rrq(name, "octet", &[("blksize", "1428"), ("windowsize", "16")]);
+        client.expect();
+        client.ack(0);
+        client.expect();
+        client
+    };
+    // The image is in use as long as they are.
+    let _two = [ask("fits"), ask("fits")];
+    watched.reaches("tftp_frame_memory_bytes", 600_000.0);
+    let _others = [ask("large"), ask("large")];
+    watched.reaches("tftp_frames_refused_total", 1.0);
+    let told = |line: &str| line.contains("--frame-memory (1 MiB");
+    assert!(watched.server.find_line(PATIENCE, told).is_some());
+    if setup == Setup::URING {
+        // On loopback the kernel copies.
+        let options = [("blksize", "1428"), ("windowsize", "16")];
+        Fetch::new(&watched.server, "fits", &options).complete();
+        watched.reaches("tftp_zero_copy_trains_total{result=\"copied\"}", 1.0);
+    }
+}
+
+#[test]
+fn frames_move_their_metrics_with_uring() {
+    Setup::URING.run(frames);
+}
+
+#[test]
+fn frames_move_their_metrics_with_epoll() {
+    Setup::EPOLL.run(frames);
+}
+
+#[test]
+fn a_slow_disk_moves_its_own() {
+    if !privileged() {
+        return;
+    }
+    let root = Root::new();
+    let files = vec![pattern(300_000, 1)];
+    let disk = SlowFs::mount(&root.path().join("disk"), files, Duration::from_millis(50));
+    let watched = Watched::start(&root, Setup::EPOLL, &[]);
+    Fetch::new(&watched.server, "disk/0", &[("blksize", "1024")]).complete();
+    watched.reaches("tftp_parked_total", 1.0);
+    drop(watched);
+    drop(disk);
 }
 
 #[test]
