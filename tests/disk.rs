@@ -153,15 +153,44 @@ backends! {
             let first = scope.spawn(|| first.complete());
             let second = scope.spawn(move || {
                 there.recv().expect("the first gets half way");
-                fetch().complete()
+                let text = fetch().netascii("disk/0", &OPTIONS);
+                let text = scope.spawn(|| text.complete());
+                (fetch().complete(), text.join().expect("no panic"))
             });
             let works = || !first.is_finished() || !second.is_finished();
             let (_, longest) = fetch_meanwhile(&server, &hot, works);
-            for client in [first, second] {
-                assert!(client.join().expect("no panic").data == slow);
-            }
+            assert!(first.join().expect("no panic").data == slow);
+            let (octet, text) = second.join().expect("no panic");
+            assert!(octet.data == slow && text.bytes > octet.bytes);
             assert!(longest < STALL, "a block of a file in memory took {longest:?}");
         });
+        assert_eq!(disk.opened(), 1);
+        drop(server);
+        drop(disk);
+    }
+
+    /// Whoever comes while a file is being opened waits for that.
+    fn a_file_is_opened_once_for_all_who_come_meanwhile(setup) {
+        if !privileged() {
+            return;
+        }
+        let file = pattern(400, 2);
+        let root = Root::new();
+        let disk = SlowFs::forgetful(&root.path().join("disk"), vec![file.clone()]);
+        let server = Server::on(root.path(), setup).start();
+        let _release = disk.release();
+        disk.hang(Hang::Opening);
+        let mut clients: Vec<_> = (0..6).map(|_| Conversation::with(&server)).collect();
+        for client in &mut clients {
+            client.rrq("disk/0", "octet", &[]);
+            assert!(client.listen_for(Duration::from_millis(50)).is_empty());
+        }
+        disk.hang(Hang::Nothing);
+        for client in &mut clients {
+            client.expect_data(1, &file);
+            client.ack(1);
+        }
+        assert_eq!(disk.opened(), 1);
         drop(server);
         drop(disk);
     }

@@ -41,18 +41,42 @@ impl Catalog {
         });
         // On some, to map it did the same again.
         self.opened_anew(identity.inode);
+        self.keep(&image, netascii, now);
+        Ok(image)
+    }
+
+    /// The image of a file in this state, as far as that needs no open: a text is translated from the
+    /// file that is open for its image in octet mode.
+    pub(super) fn recall(
+        &self,
+        identity: &Identity,
+        netascii: bool,
+        now: Nanos,
+    ) -> Option<Result<Arc<Image>, OpenError>> {
+        if let Some(image) = self.find(identity, netascii, now) {
+            return Some(Ok(image));
+        }
+        let octet = self.find(identity, false, now)?;
+        let translated = Image::netascii(octet.file()?, &self.budget);
+        Some(translated.map(|image| {
+            let image = Arc::new(image);
+            self.keep(&image, netascii, now);
+            image
+        }))
+    }
+
+    fn keep(&self, image: &Arc<Image>, netascii: bool, now: Nanos) {
         let key = Key {
             inode: image.identity().inode,
             netascii,
         };
         let mut shelf = self.shelf();
-        let mut dropped = shelf.insert(key, &image, now);
+        let mut dropped = shelf.insert(key, image, now);
         let others = dropped.extract_if(.., |image| !image.tells_at_once());
         shelf.attic.extend(others);
         drop(shelf);
         // Not under the lock either: this unmaps.
         drop(dropped);
-        Ok(image)
     }
 
     /// The image of content that was made for one client, shared with nobody.

@@ -225,6 +225,14 @@ impl Image {
         }
     }
 
+    /// The file, where it is open.
+    pub(super) const fn file(&self) -> Option<&File> {
+        match &self.content {
+            Content::Mapped { file, .. } => Some(file),
+            Content::Owned(_) => None,
+        }
+    }
+
     /// What has to be done before `bytes` can be sent without waiting for a disk.
     pub(super) fn demand(&self, bytes: &Range<u64>, now: Nanos) -> Demand {
         match &self.content {

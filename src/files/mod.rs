@@ -24,6 +24,7 @@ mod reader;
 mod residency;
 mod root;
 mod storage;
+mod turns;
 pub mod upload;
 mod walk;
 

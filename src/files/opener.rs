@@ -2,6 +2,7 @@
 //! memory, by threads that may wait where it cannot.
 //! The thread that takes the requests never waits for a storage.
 
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::io;
 use std::mem;
@@ -20,6 +21,7 @@ use super::lanes::{Bounds, Lanes, lane_of, lane_of_first};
 use super::quick;
 use super::root::Sought;
 use super::storage::{self, Known};
+use super::turns::{Turn, Turns};
 use crate::clock;
 use crate::limits::{KEPT_IDLE, LOADER_QUEUE, OPENER_THREADS, OPENERS_EACH};
 use crate::names::{Choice, Trace, Verdict};
@@ -37,6 +39,7 @@ pub(super) struct Opener {
 struct Desk {
     catalog: Catalog,
     known: Known,
+    turns: Turns,
     shards: Arc<[Arc<dyn Deliver>]>,
     /// Transfers that wait for the slow threads.
     waiting: AtomicUsize,
@@ -64,6 +67,7 @@ impl Opener {
         let desk = Arc::new(Desk {
             catalog,
             known: Known::default(),
+            turns: Turns::default(),
             shards,
             waiting: AtomicUsize::new(0),
         });
@@ -238,24 +242,34 @@ impl Desk {
     ) -> Result<Arc<Image>, OpenError> {
         let denied = |denial| OpenError::Refused(Arc::clone(denial));
         let choices = verdict.as_ref().map_err(denied)?;
-        let has = |seen: &OwnedFd| self.recall(seen, netascii);
-        let make = |content: &[u8]| self.catalog.make(content, netascii);
+        // Held until the catalog has what was opened.
+        let turn = RefCell::default();
+        let has = |seen: &OwnedFd| self.recall(seen, netascii, &turn);
+        let make = |content: &[u8]| Ok(self.catalog.make(content, netascii));
         match finder.seek(choices, &has, make)? {
-            Sought::Had(image) => Ok(image),
-            Sought::Opened(file) => {
-                self.known.learn(&file);
-                self.catalog.open(file, netascii, clock::now())
-            }
+            Sought::Had(image) => image,
+            Sought::Opened(file) => self.catalog.open(file, netascii, clock::now()),
         }
     }
 
     /// The image of a file whose name was resolved, if there is one. Its file was opened in this state
-    /// and with these rights, so another open would tell nothing new.
-    fn recall(&self, seen: &OwnedFd, netascii: bool) -> Option<Arc<Image>> {
-        let identity = storage::ask(seen).ok()?;
-        let image = self.catalog.find(&identity, netascii, clock::now())?;
+    /// and with these rights, so another open would tell nothing new. Otherwise it is this thread's turn
+    /// to open it.
+    fn recall<'a>(
+        &'a self,
+        seen: &OwnedFd,
+        netascii: bool,
+        turn: &RefCell<Option<Turn<'a>>>,
+    ) -> Option<Result<Arc<Image>, OpenError>> {
+        // Not behind an open: between that and the catalog there is no time for questions.
         self.known.learn(seen);
-        Some(image)
+        let identity = storage::ask(seen).ok()?;
+        let recall = || self.catalog.recall(&identity, netascii, clock::now());
+        recall().or_else(|| {
+            drop(turn.take());
+            turn.replace(Some(self.turns.take(identity.inode)));
+            recall()
+        })
     }
 
     /// Tells all who asked, but for those whose name may be tried without its end mark: they are

@@ -28,6 +28,8 @@ pub enum Hang {
     Nothing,
     /// To look a name up.
     Names,
+    /// To open a file.
+    Opening,
     /// To ask for the attributes of an open file.
     Attributes,
     /// To close a file.
@@ -58,6 +60,7 @@ impl Cache {
 struct Hung {
     what: Mutex<Hang>,
     changed: Condvar,
+    opened: AtomicUsize,
     closed: AtomicUsize,
 }
 
@@ -96,6 +99,11 @@ impl SlowFs {
         self.hung.set(what);
     }
 
+    /// How many files were opened so far, or are to be.
+    pub fn opened(&self) -> usize {
+        self.hung.opened.load(Relaxed)
+    }
+
     /// How many files were closed so far, or are to be.
     pub fn closed(&self) -> usize {
         self.hung.closed.load(Relaxed)
@@ -120,6 +128,7 @@ impl SlowFs {
         let hung = Arc::new(Hung {
             what: Mutex::new(Hang::Nothing),
             changed: Condvar::new(),
+            opened: AtomicUsize::new(0),
             closed: AtomicUsize::new(0),
         });
         let disk = Disk {
@@ -222,6 +231,8 @@ impl Filesystem for Disk {
     }
 
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        self.hung.opened.fetch_add(1, Relaxed);
+        self.hung.wait(Hang::Opening);
         reply.opened(FileHandle(0), self.cache.flags());
     }
 
