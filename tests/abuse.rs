@@ -427,8 +427,10 @@ backends! {
             *memory = server.rss();
         }
         for transfer in server.transfers() {
-            // A port that was free again may have been given to the next of the crowd: aborted.
-            assert!(["timed_out", "peer_gone", "aborted"].contains(&transfer.outcome()), "{}", transfer.0);
+            // A port that was free again may have been given to the next of the crowd: aborted. Or to the
+            // server of another test, to whom our DATA is a stranger's: peer_error.
+            let outcomes = ["timed_out", "peer_gone", "aborted", "peer_error"];
+            assert!(outcomes.contains(&transfer.outcome()), "{}", transfer.0);
         }
         assert!(after[1] < after[0] + 4_096, "{} KiB, then {} KiB", after[0], after[1]);
         // A shard that sleeps may still hold the file of its last transfer.

@@ -40,9 +40,9 @@ pub trait Effects {
     /// Sends DATA blocks of `image`.
     fn send_blocks(&mut self, route: &Route, image: &Self::Image, train: Train);
 
-    /// The first block of a transfer leaves, so long after its request came.
-    fn first_data(&mut self, waited: Nanos) {
-        let _ = waited;
+    /// The first blocks of a transfer leave, so long after its request came. Once for each transfer.
+    fn begins(&mut self, image: &Self::Image, blksize: u16, waited: Nanos) {
+        let _ = (image, blksize, waited);
     }
 
     /// A transfer begins to wait for its file: see [`resident`](Self::resident).

@@ -140,7 +140,7 @@ impl<I> Tenant<I> {
             transfer.loaded(now);
         }
         if transfer.begins() {
-            effects.first_data(now - self.since);
+            effects.begins(image, train.blksize, now - self.since);
         }
         effects.send_blocks(&self.route, image, train);
         true

@@ -55,8 +55,9 @@ impl Effects for Outside {
         }
     }
 
-    fn first_data(&mut self, waited: Nanos) {
+    fn begins(&mut self, image: &Arc<Image>, blksize: u16, waited: Nanos) {
         self.stats.first_data.add(&FIRST_DATA, waited);
+        self.loader.note_transfer(image, blksize);
     }
 
     fn parked(&mut self) {
@@ -79,10 +80,6 @@ impl Effects for Outside {
     }
 
     fn resident(&mut self, now: Nanos, image: &Arc<Image>, train: Train) -> bool {
-        let first = train.blocks.first;
-        if first == 1 {
-            self.loader.note_transfer(image, train.blksize);
-        }
         let Range { start, end } = span(&train);
         let waiter = (self.shard, train.ticket);
         let is_last = end > image.size();
@@ -91,6 +88,7 @@ impl Effects for Outside {
             self.loader.check(image, &bytes, waiter);
             return false;
         }
+        let first = train.blocks.first;
         if image.framed(train.blksize, first, first).is_some() {
             return true;
         }
