@@ -39,8 +39,6 @@ pub struct Fetched {
     /// How often it had to ask.
     pub requests: usize,
     pub took: Duration,
-    /// The longest wait for a packet.
-    pub longest: Duration,
     pub client: SocketAddr,
 }
 
@@ -137,7 +135,6 @@ impl Fetch {
             lost: 0,
             requests: 1,
             took: Duration::ZERO,
-            longest: Duration::ZERO,
             client: self.socket.local_addr().expect("bound"),
         };
         let (mut blksize, mut windowsize) = (512, 1);
@@ -171,7 +168,6 @@ impl Fetch {
                 }
                 Err(error) => panic!("cannot receive: {error}"),
             };
-            fetched.longest = fetched.longest.max(heard.elapsed());
             heard = Instant::now();
             if self.loses() {
                 fetched.lost += 1;
