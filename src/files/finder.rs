@@ -2,6 +2,7 @@
 //! It never opens what the policy did not name, nor anything outside of a root.
 
 use core::cell::RefCell;
+use core::convert::Infallible;
 use core::net::IpAddr;
 use std::fs::File;
 use std::sync::Arc;
@@ -200,7 +201,7 @@ impl Finder {
         has: Has<'_, T>,
         make: impl Fn(&[u8]) -> Result<T, OpenError>,
     ) -> Result<Sought<T>, OpenError> {
-        let seek = |target: &Target| self.roots.seek(target, has);
+        let seek = |target: &Target| self.roots.seek(target, has).map(|(sought, _)| sought);
         let made = |content: &Arc<[u8]>| make(content).map(Sought::Had);
         self.first(choices, seek, made, &mut Trace::off())
     }
@@ -331,24 +332,19 @@ struct Roots {
 
 impl Roots {
     fn open(&self, target: &Target) -> Result<(File, RelPath), OpenError> {
-        let root = self.root(target.root).ok_or(OpenError::NotFound)?;
-        let path = self.path(target.root, &target.name)?;
-        let file = if self.any_case.get(target.root.0) == Some(&true) {
-            root.open_in_any_case(&path)?
-        } else {
-            root.open_file(&path)?
-        };
+        let (Sought::Opened(file), path) = self.seek(target, &|_| None::<Infallible>)?;
         Ok((file, path))
     }
 
-    fn seek<T>(&self, target: &Target, has: Has<'_, T>) -> Result<Sought<T>, OpenError> {
+    fn seek<T>(&self, target: &Target, has: Has<'_, T>) -> Result<(Sought<T>, RelPath), OpenError> {
         let root = self.root(target.root).ok_or(OpenError::NotFound)?;
         let path = self.path(target.root, &target.name)?;
-        if self.any_case.get(target.root.0) == Some(&true) {
-            root.seek_in_any_case(&path, has)
+        let sought = if self.any_case.get(target.root.0) == Some(&true) {
+            root.seek_in_any_case(&path, has)?
         } else {
-            root.seek(&path, has)
-        }
+            root.seek(&path, has)?
+        };
+        Ok((sought, path))
     }
 
     fn root(&self, id: RootId) -> Option<&Root> {

@@ -95,18 +95,8 @@ impl Root {
         self.resolver
     }
 
-    /// Opens a regular file as [`open_file`](Self::open_file) does; if it is missing, one whose name
-    /// differs in the case of ASCII letters only.
-    ///
-    /// # Errors
-    /// As [`open_file`](Self::open_file).
-    pub fn open_in_any_case(&self, path: &RelPath) -> Result<File, OpenError> {
-        match self.seek_in_any_case(path, &|_| None::<Infallible>)? {
-            Sought::Opened(file) => Ok(file),
-        }
-    }
-
-    /// The same for who `has` something of some files already.
+    /// Seeks a regular file as [`seek`](Self::seek) does; if it is missing, one whose name differs in
+    /// the case of ASCII letters only.
     pub(super) fn seek_in_any_case<T>(
         &self,
         path: &RelPath,
