@@ -7,7 +7,6 @@ use super::effects::Effects;
 use super::report::{Ending, Outcome, Report};
 use super::route::{Route, Ticket};
 use super::tenant::{Phase, Tenant};
-use super::wheel::Armed;
 use super::{Datagram, Endpoint, GroupRange, Opened, Refusal};
 use crate::limits::{DEFAULT_MAX_WINDOWSIZE, MAX_TRANSFERS, RESTART_AFTER};
 use crate::transfer::{Nanos, Offer, ReadTransfer, SizeSaid, negotiate};
@@ -291,7 +290,6 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
                 request: datagram.bytes.into(),
                 max_blksize: datagram.max_blksize,
                 since: now,
-                armed: Armed::NOT,
                 phase,
             }
         });

@@ -17,6 +17,7 @@ mod groups;
 mod guard;
 mod line;
 mod multicast;
+mod pieces;
 mod prefix;
 mod report;
 mod route;
@@ -37,7 +38,7 @@ pub use groups::GroupRange;
 pub use guard::{Access, Guard, Rate};
 pub use prefix::{Prefix, PrefixError};
 pub use report::{Outcome, Report};
-pub use route::{Local, Peer, Route, SocketId, Ticket};
+pub use route::{Guess, Local, Peer, Route, SocketId, Ticket};
 pub use survey::{Doing, Glimpse, NameEnd};
 
 use crate::limits::TIMERS_PER_TURN;
@@ -49,9 +50,9 @@ use line::Line;
 use report::Ending;
 use slots::Slots;
 use strangers::Strangers;
-use table::Table;
+use table::{Key, Table};
 use tenant::{Phase, Tenant};
-use wheel::{Armed, Wheel};
+use wheel::Wheel;
 
 /// The transfers of one shard. `I` is a file's content, `S` the keyed hash of the table.
 #[derive(Debug)]
@@ -156,11 +157,33 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         }
     }
 
+    /// Looks for the transfers of a batch whose datagrams are about to be handed over: a crowd's are in cold
+    /// memory, and one wait for all of them is shorter than one for each.
+    pub fn foresee(&self, socket: SocketId, peers: &[Option<Peer>], guesses: &mut [Guess]) {
+        let guess = |peer: &Option<Peer>| self.table.guess(((*peer)?, socket));
+        for (peer, place) in peers.iter().zip(&mut *guesses) {
+            *place = Guess(guess(peer));
+        }
+        let slots = guesses.iter().filter_map(|guess| guess.0);
+        self.slots.touch(slots, Tenant::touch);
+    }
+
     /// A datagram arrived.
     pub fn datagram<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
         datagram: &Datagram<'_>,
+        effects: &mut F,
+    ) {
+        self.foreseen(now, datagram, Guess::default(), effects);
+    }
+
+    /// The same with a guess at its transfer.
+    pub fn foreseen<F: Effects<Image = I>>(
+        &mut self,
+        now: Nanos,
+        datagram: &Datagram<'_>,
+        guess: Guess,
         effects: &mut F,
     ) {
         match decode(datagram.bytes) {
@@ -171,7 +194,7 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
             }
             Ok(Packet::Ack { block }) => {
                 let next = next_window(datagram.bytes);
-                self.ack(now, &datagram.route, (block, next), effects);
+                self.ack(now, (&datagram.route, guess), (block, next), effects);
             }
             Ok(Packet::Rrq(request)) if datagram.listening => {
                 self.read_request(now, datagram, &request, effects);
@@ -272,13 +295,11 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         effects: &mut F,
     ) -> bool {
         self.call_up(now, effects);
-        for _ in 0..TIMERS_PER_TURN {
-            let Some((slot, armed)) = self.wheel.pop(due) else {
-                return true;
-            };
-            self.timer((due, now), slot, armed, effects);
+        let mut looks = TIMERS_PER_TURN;
+        while let Some(slot) = self.wheel.pop(due, &mut looks) {
+            self.timer((due, now), slot, effects);
         }
-        false
+        looks > 0
     }
 
     /// When [`advance`](Self::advance) has something to do.
@@ -324,11 +345,12 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
     fn ack<F: Effects<Image = I>>(
         &mut self,
         now: Nanos,
-        route: &Route,
+        (route, guess): (&Route, Guess),
         (block, next): (u16, Option<u8>),
         effects: &mut F,
     ) {
-        let Some(ticket) = self.find(route.peer, route.socket) else {
+        let found = self.verify(route.key(), guess);
+        let Some(ticket) = found.or_else(|| self.find(route.peer, route.socket)) else {
             self.unknown_tid(now, route, effects);
             return;
         };
@@ -400,7 +422,6 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         &mut self,
         (due, now): (Nanos, Nanos),
         slot: u32,
-        armed: Armed,
         effects: &mut F,
     ) {
         let Some((ticket, _)) = self.slots.at(slot) else {
@@ -409,15 +430,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         let Some(tenant) = self.slots.get_mut(ticket) else {
             return;
         };
-        if tenant.armed != armed {
-            // A former tenant's entry, or one that an earlier deadline has overtaken.
-            return;
-        }
-        tenant.armed = Armed::NOT;
         if let Some(deadline) = tenant.phase.deadline()
             && deadline > due
         {
-            self.wheel.arm(slot, &mut tenant.armed, deadline);
+            self.wheel.arm(slot, deadline);
             return;
         }
         match &mut tenant.phase {
@@ -530,9 +546,10 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
         tenant.end(now, ticket, ending, shared, effects);
     }
 
-    /// Takes a transfer out of the slab and the table. Its wheel entry dies when it comes up.
+    /// Takes a transfer out of the slab, the table and the wheel.
     fn evict(&mut self, ticket: Ticket) -> Option<Tenant<I>> {
         let tenant = self.slots.remove(ticket)?;
+        self.wheel.disarm(ticket.slot);
         self.table.remove(tenant.route.key(), ticket.slot);
         if !matches!(tenant.phase, Phase::Waiting { .. }) {
             self.guard.leave(tenant.route.peer.ip());
@@ -544,10 +561,16 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     fn find(&self, peer: Peer, socket: SocketId) -> Option<Ticket> {
         let key = (peer, socket);
-        self.table.find(key, |slot| {
-            let (ticket, tenant) = self.slots.at(slot)?;
-            (tenant.route.key() == key).then_some(ticket)
-        })
+        self.table.find(key, |slot| self.is_at(key, slot))
+    }
+
+    fn verify(&self, key: Key, guess: Guess) -> Option<Ticket> {
+        self.is_at(key, guess.0?)
+    }
+
+    fn is_at(&self, key: Key, slot: u32) -> Option<Ticket> {
+        let (ticket, tenant) = self.slots.at(slot)?;
+        (tenant.route.key() == key).then_some(ticket)
     }
 
     fn phase(&mut self, ticket: Ticket) -> Option<&mut Phase<I>> {
@@ -556,13 +579,13 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 }
 
 /// Lets a transfer come up no later than its deadline; a group keeps those of its members.
-fn arm<I>(wheel: &mut Wheel, groups: &Groups<I>, ticket: Ticket, tenant: &mut Tenant<I>) {
+fn arm<I>(wheel: &mut Wheel, groups: &Groups<I>, ticket: Ticket, tenant: &Tenant<I>) {
     let deadline = match &tenant.phase {
         Phase::Listening(member) => Some(groups.deadline_of(ticket, member)),
         phase => phase.deadline(),
     };
     if let Some(deadline) = deadline {
-        wheel.arm(ticket.slot, &mut tenant.armed, deadline);
+        wheel.arm(ticket.slot, deadline);
     }
 }
 

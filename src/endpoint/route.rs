@@ -3,65 +3,112 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// A client's address and port. IPv4 is kept in its mapped IPv6 form, so that there is one shape.
+/// A client's address and port as Linux gives and takes them: IPv6 laid out as `sockaddr_in6`, IPv4 as
+/// `sockaddr_in` and zeros behind it. No packet has to pay for another form. An IPv4 address in IPv6 is kept as
+/// what it is, so that there is one form of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct Peer {
-    ip: [u8; 16],
+    family: u16,
+    /// In network order.
+    port: [u8; 2],
+    /// All zero for IPv6, where it is the flow label.
+    v4: [u8; 4],
+    /// All zero for IPv4.
+    v6: [u8; 16],
     /// The interface of a link-local IPv6 address; 0 elsewhere.
     scope: u32,
-    port: u16,
 }
 
 impl Peer {
+    /// `AF_INET` and `AF_INET6`.
+    pub const FAMILY_V4: u16 = 2;
+    pub const FAMILY_V6: u16 = 10;
+
+    /// From the bytes of a `sockaddr_in`.
+    #[must_use]
+    pub const fn v4(ip: [u8; 4], port: [u8; 2]) -> Self {
+        Self {
+            family: Self::FAMILY_V4,
+            port,
+            v4: ip,
+            v6: [0; 16],
+            scope: 0,
+        }
+    }
+
+    /// From the bytes of a `sockaddr_in6`.
+    #[must_use]
+    pub const fn v6(ip: [u8; 16], port: [u8; 2], scope: u32) -> Self {
+        const MAPPED: u128 = 0xffff;
+        if u128::from_be_bytes(ip) >> 32 == MAPPED {
+            let [.., a, b, c, d] = ip;
+            return Self::v4([a, b, c, d], port);
+        }
+        Self {
+            family: Self::FAMILY_V6,
+            port,
+            v4: [0; 4],
+            v6: ip,
+            scope,
+        }
+    }
+
     #[must_use]
     pub fn ip(self) -> IpAddr {
-        unmap(self.ip)
+        if self.is_v4() {
+            Ipv4Addr::from(self.v4).into()
+        } else {
+            Ipv6Addr::from(self.v6).into()
+        }
     }
 
     #[must_use]
     pub const fn port(self) -> u16 {
-        self.port
+        u16::from_be_bytes(self.port)
+    }
+
+    #[must_use]
+    pub const fn is_v4(&self) -> bool {
+        self.family == Self::FAMILY_V4
     }
 
     /// The whole address in a form that hashes quickly.
     #[must_use]
     pub(super) fn key(self) -> (u128, u64) {
-        let numbers = (u64::from(self.scope) << 16) | u64::from(self.port);
-        (u128::from_ne_bytes(self.ip), numbers)
+        match self.key_v4() {
+            Some(key) => (0, key),
+            None => (
+                u128::from_ne_bytes(self.v6),
+                u64::from(self.scope) << 16 | u64::from(self.port()),
+            ),
+        }
     }
 
     /// An IPv4 address and its port in 48 bits, which take fewer steps to hash.
     #[must_use]
     pub(super) const fn key_v4(self) -> Option<u64> {
-        const MAPPED: u128 = 0xffff;
-        let ip = u128::from_be_bytes(self.ip);
-        if ip >> 32 != MAPPED {
+        if !self.is_v4() {
             return None;
         }
-        let [.., a, b, c, d] = self.ip;
-        let ip = u32::from_be_bytes([a, b, c, d]);
-        Some((ip as u64) << 16 | self.port as u64)
+        Some((u32::from_be_bytes(self.v4) as u64) << 16 | self.port() as u64)
     }
 
     #[must_use]
     pub fn to_addr(self) -> SocketAddr {
-        match unmap(self.ip) {
-            IpAddr::V4(ip) => SocketAddrV4::new(ip, self.port).into(),
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.scope).into(),
+        match self.ip() {
+            IpAddr::V4(ip) => SocketAddrV4::new(ip, self.port()).into(),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port(), 0, self.scope).into(),
         }
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(addr: SocketAddr) -> Self {
-        let (ip, scope) = match addr {
-            SocketAddr::V4(v4) => (map(*v4.ip()), 0),
-            SocketAddr::V6(v6) => (v6.ip().octets(), v6.scope_id()),
-        };
-        Self {
-            ip,
-            scope,
-            port: addr.port(),
+        let port = addr.port().to_be_bytes();
+        match addr {
+            SocketAddr::V4(v4) => Self::v4(v4.ip().octets(), port),
+            SocketAddr::V6(v6) => Self::v6(v6.ip().octets(), port, v6.scope_id()),
         }
     }
 }
@@ -111,6 +158,10 @@ pub struct Ticket {
     pub slot: u32,
     pub generation: u32,
 }
+
+/// Where a peer's transfer probably is, looked up ahead; no more than a hint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Guess(pub(super) Option<u32>);
 
 fn map(ip: Ipv4Addr) -> [u8; 16] {
     ip.to_ipv6_mapped().octets()

@@ -1,19 +1,15 @@
 //! The slab of transfers: fixed places, reused, each tenant with a generation of its own.
 //! It never looks inside a tenant.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::pieces::Pieces;
 use super::route::Ticket;
-
-/// Places in a piece of the slab. A slab in one piece that doubles would at its worst take twice the
-/// memory that its tenants need, and would be copied in the middle of a burst.
-const PIECE: usize = 512;
 
 /// A slab whose places are named by [`Ticket`]s.
 #[derive(Debug)]
 pub struct Slots<T> {
-    pieces: Vec<Box<[Place<T>]>>,
+    places: Pieces<Place<T>>,
     /// Places that were ever taken.
     used: usize,
     free: Vec<u32>,
@@ -29,7 +25,7 @@ struct Place<T> {
 impl<T> Slots<T> {
     pub const fn new(capacity: usize) -> Self {
         Self {
-            pieces: Vec::new(),
+            places: Pieces::new(),
             used: 0,
             free: Vec::new(),
             capacity,
@@ -43,7 +39,7 @@ impl<T> Slots<T> {
             None if self.used < self.capacity => self.grow()?,
             None => return None,
         };
-        let place = self.place_mut(slot)?;
+        let place = self.places.get_mut(slot)?;
         place.tenant = Some(tenant);
         Some(Ticket {
             slot,
@@ -53,7 +49,7 @@ impl<T> Slots<T> {
 
     /// Moves the tenant out; its tickets are void from here on.
     pub fn remove(&mut self, ticket: Ticket) -> Option<T> {
-        let place = self.place_mut(ticket.slot)?;
+        let place = self.places.get_mut(ticket.slot)?;
         if place.generation != ticket.generation {
             return None;
         }
@@ -64,7 +60,7 @@ impl<T> Slots<T> {
     }
 
     pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut T> {
-        let place = self.place_mut(ticket.slot)?;
+        let place = self.places.get_mut(ticket.slot)?;
         (place.generation == ticket.generation)
             .then_some(place.tenant.as_mut())
             .flatten()
@@ -72,10 +68,21 @@ impl<T> Slots<T> {
 
     /// The tenant of a place, whoever it is, and the ticket that is its own.
     pub fn at(&self, slot: u32) -> Option<(Ticket, &T)> {
-        let place = self.place(slot)?;
+        let place = self.places.get(slot)?;
         let generation = place.generation;
         let ticket = Ticket { slot, generation };
         place.tenant.as_ref().map(|tenant| (ticket, tenant))
+    }
+
+    /// Has the memory of these places fetched, all at the same time: `read` answers with something of each
+    /// part of a tenant, of which nothing is made.
+    pub fn touch(&self, slots: impl Iterator<Item = u32>, read: impl Fn(&T) -> u64) {
+        let places = slots.filter_map(|slot| self.places.get(slot));
+        let parts = places.map(|place| {
+            let tenant = place.tenant.as_ref().map_or(0, &read);
+            tenant ^ u64::from(place.generation)
+        });
+        core::hint::black_box(parts.fold(0, |all, one| all ^ one));
     }
 
     /// The tenant of a place, whoever it is.
@@ -103,33 +110,21 @@ impl<T> Slots<T> {
     /// One more place, and a piece with room for others where the last one is full.
     fn grow(&mut self) -> Option<u32> {
         let slot = u32::try_from(self.used).ok()?;
-        if self.used == self.pieces.len() * PIECE {
-            let vacant = || Place {
+        if !self.places.has_room(self.used + 1) {
+            self.places.grow(self.capacity - self.used, || Place {
                 generation: 0,
                 tenant: None,
-            };
-            let places = self.capacity.saturating_sub(self.used).min(PIECE);
-            self.pieces
-                .push(core::iter::repeat_with(vacant).take(places).collect());
+            });
         }
         self.used += 1;
         Some(slot)
-    }
-
-    fn place(&self, slot: u32) -> Option<&Place<T>> {
-        let slot = slot as usize;
-        self.pieces.get(slot / PIECE)?.get(slot % PIECE)
-    }
-
-    fn place_mut(&mut self, slot: u32) -> Option<&mut Place<T>> {
-        let slot = slot as usize;
-        self.pieces.get_mut(slot / PIECE)?.get_mut(slot % PIECE)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::pieces::PIECE;
 
     #[test]
     fn a_ticket_of_a_former_tenant_opens_nothing() {

@@ -35,6 +35,13 @@ impl<S: BuildHasher> Table<S> {
         found
     }
 
+    /// A place that probably is of this key, found without a look at the place itself.
+    pub fn guess(&self, key: Key) -> Option<u32> {
+        self.entries
+            .find(hash(&self.hasher, key), |_| true)
+            .copied()
+    }
+
     pub fn insert(&mut self, key: Key, slot: u32, key_of: impl Fn(u32) -> Option<Key>) {
         let hasher = &self.hasher;
         self.entries

@@ -7,7 +7,6 @@ use super::effects::{Effects, Train};
 use super::report::{Ending, Outcome, Report};
 use super::route::{Route, Ticket};
 use super::table::Key;
-use super::wheel::Armed;
 use crate::transfer::{BlockRange, Nanos, ReadTransfer, WriteTransfer};
 use crate::wire::{Mode, Packet, Request, decode};
 
@@ -19,7 +18,6 @@ pub struct Tenant<I> {
     pub request: Box<[u8]>,
     pub max_blksize: u16,
     pub since: Nanos,
-    pub armed: Armed,
     pub phase: Phase<I>,
 }
 
@@ -80,6 +78,15 @@ impl<I> Tenant<I> {
     /// Whether the request is to write.
     pub fn is_write(&self) -> bool {
         read_request(&self.request).is_some_and(|(_, write)| write)
+    }
+
+    /// Something of each cache line that an ACK needs, so that it is read.
+    pub fn touch(&self) -> u64 {
+        let transfer = match &self.phase {
+            Phase::Reading { transfer, .. } => transfer.touch(),
+            _ => 0,
+        };
+        transfer ^ u64::from(self.route.peer.port())
     }
 
     /// The OACK, as long as the peer may not have got it.

@@ -37,7 +37,7 @@ pub const BUSY_TURNS: u8 = 8;
 
 /// While such sockets are busy, a turn looks at the others only if the last look is this long ago. So much
 /// longer may a request wait than for the turn that is under way.
-pub const BUSY_LOOK: Nanos = Nanos::from_micros(100);
+pub const BUSY_LOOK: Nanos = Nanos::from_micros(500);
 
 /// The largest datagram taken whole on a data socket: ACKs have 4 bytes, ERRORs a short text.
 pub const ACK_BUFFER: usize = 128;

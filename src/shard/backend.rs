@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use std::io;
 
 use super::outbox::Outbox;
-use crate::endpoint::{Peer, SocketId, Ticket};
+use crate::endpoint::{Guess, Peer, SocketId, Ticket};
 use crate::transfer::{BlockRange, Nanos};
 
 /// Where a datagram came to, as a listening socket sees it.
@@ -22,11 +22,18 @@ pub struct Arrival {
 /// What happened during a turn.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// Datagrams of these peers are about to be reported, in this order, each with the guess that is made here.
+    Batch {
+        socket: SocketId,
+        peers: &'a [Option<Peer>],
+        guesses: &'a mut [Guess],
+    },
     /// `local` is known on listening sockets only.
     Datagram {
         socket: SocketId,
         peer: Peer,
         local: Option<Arrival>,
+        guess: Guess,
         bytes: &'a [u8],
         truncated: bool,
     },

@@ -17,7 +17,7 @@ use crate::transfer::Nanos;
 pub(super) struct Watch {
     epoll: OwnedFd,
     direct: Vec<SocketId>,
-    /// Busy turns in a row, by socket.
+    /// Busy turns in a row by socket, at most one less than it takes to be read directly.
     streaks: Vec<u8>,
 }
 
@@ -37,6 +37,14 @@ impl Watch {
     /// The `nth` socket to be read without being asked for.
     pub(super) fn direct(&self, nth: usize) -> Option<SocketId> {
         self.direct.get(nth).copied()
+    }
+
+    /// A socket that is read directly gave something: the longer that lasts, the sooner it is read directly
+    /// again after a turn that brought nothing.
+    pub(super) fn gave_directly(&mut self, socket: SocketId) {
+        if let Some(streak) = self.streaks.get_mut(usize::from(socket.0)) {
+            *streak = (*streak + 1).min(BUSY_TURNS - 1);
+        }
     }
 
     pub(super) fn add(&self, fd: impl AsFd, data: u64) -> io::Result<()> {
@@ -102,7 +110,7 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    /// Whether this busy turn is to look. `left`: the last turn left datagrams, perhaps in a watched socket.
+    /// Whether this busy turn is to look. `left`: the last look left datagrams in a watched socket.
     pub(super) fn due(&mut self, now: Nanos, left: bool) -> bool {
         let due = left || now - self.last >= BUSY_LOOK;
         if due {

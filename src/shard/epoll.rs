@@ -11,7 +11,7 @@ use super::delivery::{Delivery, Failure};
 use super::direct::{Looks, Watch};
 use super::epoll_wait::wait;
 use super::errqueue;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Taken};
 use super::outbox::Outbox;
 use super::sockets::Sockets;
 use super::waker::Waker;
@@ -34,6 +34,8 @@ pub struct EpollBackend {
     /// Sockets whose room is being watched.
     watched: Vec<SocketId>,
     behind: bool,
+    /// The last look at the watched sockets left datagrams in one.
+    left: bool,
     looks: Looks,
     events: Box<[libc::epoll_event]>,
 }
@@ -56,6 +58,7 @@ impl EpollBackend {
             inbox,
             watched: Vec::new(),
             behind: false,
+            left: false,
             looks: Looks::default(),
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into_boxed_slice(),
         })
@@ -136,7 +139,8 @@ impl EpollBackend {
     fn receive_directly(&mut self, on_event: &mut dyn FnMut(Event<'_>)) -> io::Result<bool> {
         let (mut nth, mut any) = (0, false);
         while let Some(socket) = self.watch.direct(nth) {
-            if self.receive(socket, on_event) > 0 {
+            if self.receive(socket, on_event).datagrams > 0 {
+                self.watch.gave_directly(socket);
                 any = true;
                 nth += 1;
             } else {
@@ -170,24 +174,24 @@ impl EpollBackend {
             self.delivery.backlog.writable(socket, on_event);
         }
         if flags & libc::EPOLLIN != 0 {
-            let count = self.receive(socket, on_event);
+            let taken = self.receive(socket, on_event);
+            self.left |= taken.behind;
             // One whose room is waited for has to be watched.
             if let Some(fd) = self.sockets.fd(socket)
                 && self.sockets.role(socket).carries_data()
                 && !self.watched.contains(&socket)
             {
-                return self.watch.gave(fd, socket, count);
+                return self.watch.gave(fd, socket, taken.datagrams);
             }
         }
         Ok(())
     }
 
-    /// Says how many datagrams came.
-    fn receive(&mut self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) -> usize {
+    fn receive(&mut self, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) -> Taken {
         let counters = &mut self.delivery.counters;
         let taken = self.inbox.take(&self.sockets, socket, counters, on_event);
         self.behind |= taken.behind;
-        taken.datagrams
+        taken
     }
 }
 
@@ -199,17 +203,18 @@ impl Backend for EpollBackend {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         self.delivery.counters.turns += 1;
-        let left = core::mem::take(&mut self.behind);
+        self.behind = false;
         self.flush(outbox, on_event);
         self.watch_full_sockets()?;
         let deadline = if self.receive_directly(on_event)? {
-            if !self.looks.due(clock::now(), left) {
+            if !self.looks.due(clock::now(), self.left) {
                 return Ok(());
             }
             Some(Nanos::ZERO)
         } else {
             deadline
         };
+        self.left = false;
         let count = wait(self.watch.epoll(), &mut self.events, deadline)?;
         for nth in 0..count {
             if let Some(&event) = self.events.get(nth) {

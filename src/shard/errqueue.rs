@@ -53,9 +53,5 @@ fn read(fd: BorrowedFd<'_>) -> Option<Option<Peer>> {
     let control = control.0.get(..header.msg_controllen as usize)?;
     let name = name.get(..header.msg_namelen as usize)?;
     let unreachable = Received::new(control).names_unreachable();
-    Some(
-        address::decode(name)
-            .filter(|_| unreachable)
-            .map(Peer::from),
-    )
+    Some(address::decode(name).filter(|_| unreachable))
 }

@@ -8,24 +8,25 @@ use super::backend::{Counters, Event};
 use super::control::{CONTROL_LEN, Received};
 use super::errqueue;
 use super::sockets::Sockets;
-use crate::endpoint::{Peer, SocketId};
+use crate::endpoint::{Guess, Peer, SocketId};
 use crate::limits::BATCHES_PER_TURN;
 
 /// Datagrams taken by one call.
 const BATCH: usize = 64;
 
-/// Aligned as `cmsghdr` wants it; of a size that keeps the next slot aligned.
+/// Aligned as `cmsghdr` wants it.
 #[derive(Clone, Copy)]
 #[repr(align(8))]
-struct Slot {
-    control: [u8; CONTROL_LEN],
-    name: [u8; NAME_LEN],
-}
+struct Control([u8; CONTROL_LEN]);
+
+/// Room for a name before its payload: what comes with an ACK lies in one cache line.
+const NAME_ROOM: usize = NAME_LEN.next_multiple_of(8);
 
 pub(super) struct Inbox {
-    slots: Box<[Slot]>,
-    /// The slots' payloads, one behind the other, `room` bytes each.
+    controls: Box<[Control]>,
+    /// A slot for each datagram, for its name and its payload, as far apart as `room` asks for.
     bytes: Box<[u8]>,
+    /// What a datagram of the socket that was last read may take.
     room: usize,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
@@ -33,6 +34,9 @@ pub(super) struct Inbox {
     stale: usize,
     /// Whether they were laid out with room for control messages.
     arrivals: bool,
+    /// Who sent the datagrams of the batch, and where their transfers probably are.
+    peers: Box<[Option<Peer>]>,
+    guesses: Box<[Guess]>,
 }
 
 /// What a turn's reading of one socket brought.
@@ -44,13 +48,8 @@ pub(super) struct Taken {
 }
 
 impl Inbox {
-    /// Takes datagrams of up to `room` bytes whole.
+    /// For sockets of whose datagrams up to `room` bytes are taken.
     pub(super) fn new(room: usize) -> Self {
-        let room = room.max(1);
-        let empty = Slot {
-            control: [0; CONTROL_LEN],
-            name: [0; NAME_LEN],
-        };
         let no_iovec = libc::iovec {
             iov_base: core::ptr::null_mut(),
             iov_len: 0,
@@ -58,13 +57,15 @@ impl Inbox {
         // SAFETY: mmsghdr is plain data; all zero is a valid value.
         let no_header: libc::mmsghdr = unsafe { core::mem::zeroed() };
         Self {
-            slots: vec![empty; BATCH].into_boxed_slice(),
-            bytes: vec![0; BATCH * room].into_boxed_slice(),
+            controls: vec![Control([0; CONTROL_LEN]); BATCH].into_boxed_slice(),
+            bytes: vec![0; BATCH * stride(room)].into_boxed_slice(),
             room,
             iovecs: vec![no_iovec; BATCH].into_boxed_slice(),
             headers: vec![no_header; BATCH].into_boxed_slice(),
             stale: BATCH,
             arrivals: false,
+            peers: vec![None; BATCH].into_boxed_slice(),
+            guesses: vec![Guess::default(); BATCH].into_boxed_slice(),
         }
     }
 
@@ -82,9 +83,13 @@ impl Inbox {
             let Some(fd) = sockets.fd(socket) else {
                 return taken;
             };
-            match self.receive(fd, role.listens()) {
+            match self.receive(fd, role.listens(), sockets.datagram_len(socket)) {
                 Ok(count) => {
                     taken.datagrams += count;
+                    self.read_names(count);
+                    if role.carries_data() {
+                        self.foresee(count, socket, on_event);
+                    }
                     self.report(count, socket, counters, on_event);
                     if count < BATCH {
                         return taken;
@@ -104,6 +109,27 @@ impl Inbox {
         taken
     }
 
+    fn read_names(&mut self, count: usize) {
+        let slots = self.bytes.chunks_exact(stride(self.room));
+        let received = self.headers.iter().zip(slots).take(count);
+        for ((header, slot), peer) in received.zip(&mut self.peers) {
+            let name = slot.get(..header.msg_hdr.msg_namelen as usize);
+            *peer = name.and_then(address::decode);
+        }
+    }
+
+    fn foresee(&mut self, count: usize, socket: SocketId, on_event: &mut dyn FnMut(Event<'_>)) {
+        if let (Some(peers), Some(guesses)) =
+            (self.peers.get(..count), self.guesses.get_mut(..count))
+        {
+            on_event(Event::Batch {
+                socket,
+                peers,
+                guesses,
+            });
+        }
+    }
+
     fn report(
         &self,
         count: usize,
@@ -121,8 +147,8 @@ impl Inbox {
     ///
     /// # Errors
     /// The errno; EAGAIN when there is nothing.
-    fn receive(&mut self, fd: BorrowedFd<'_>, arrivals: bool) -> Result<usize, i32> {
-        self.prepare(arrivals);
+    fn receive(&mut self, fd: BorrowedFd<'_>, arrivals: bool, room: usize) -> Result<usize, i32> {
+        self.prepare(arrivals, room);
         // SAFETY: each header describes buffers of its own slot, alive and borrowed by no one.
         let result = unsafe {
             libc::recvmmsg(
@@ -139,23 +165,24 @@ impl Inbox {
     }
 
     /// The kernel overwrites lengths, so the headers that it used are laid out anew.
-    fn prepare(&mut self, arrivals: bool) {
-        if self.arrivals != arrivals {
-            self.arrivals = arrivals;
+    fn prepare(&mut self, arrivals: bool, room: usize) {
+        if (self.arrivals, self.room) != (arrivals, room) {
+            (self.arrivals, self.room) = (arrivals, room);
             self.stale = BATCH;
         }
-        let slots = self.slots.iter_mut().zip(&mut self.iovecs);
-        let slots = slots.zip(self.bytes.chunks_exact_mut(self.room));
+        let controls = self.controls.iter_mut().zip(&mut self.iovecs);
+        let slots = controls.zip(self.bytes.chunks_exact_mut(stride(room)));
         let headers = self.headers.iter_mut().zip(slots);
-        for (header, ((slot, iovec), bytes)) in headers.take(self.stale) {
-            iovec.iov_base = bytes.as_mut_ptr().cast();
-            iovec.iov_len = bytes.len();
+        for (header, ((control, iovec), slot)) in headers.take(self.stale) {
+            let (name, payload) = slot.split_at_mut(NAME_ROOM);
+            iovec.iov_base = payload.as_mut_ptr().cast();
+            iovec.iov_len = room;
             let header = &mut header.msg_hdr;
-            header.msg_name = slot.name.as_mut_ptr().cast();
+            header.msg_name = name.as_mut_ptr().cast();
             header.msg_namelen = NAME_LEN as libc::socklen_t;
             header.msg_iov = iovec;
             header.msg_iovlen = 1;
-            header.msg_control = slot.control.as_mut_ptr().cast();
+            header.msg_control = control.0.as_mut_ptr().cast();
             header.msg_controllen = if arrivals { CONTROL_LEN as _ } else { 0 };
             header.msg_flags = 0;
         }
@@ -163,20 +190,29 @@ impl Inbox {
 
     /// The first `count` datagrams of the batch.
     fn datagrams(&self, count: usize, socket: SocketId) -> impl Iterator<Item = Event<'_>> {
-        let slots = self.slots.iter().zip(self.bytes.chunks_exact(self.room));
-        let received = self.headers.iter().zip(slots).take(count);
-        received.filter_map(move |(header, (slot, bytes))| {
+        let slots = self.bytes.chunks_exact(stride(self.room));
+        let slots = self.controls.iter().zip(slots);
+        let senders = self.peers.iter().zip(&self.guesses);
+        let received = self.headers.iter().zip(slots).zip(senders).take(count);
+        received.filter_map(move |((header, (control, slot)), (peer, guess))| {
             let len = header.msg_len as usize;
             let header = &header.msg_hdr;
-            let name = slot.name.get(..header.msg_namelen as usize)?;
-            let control = slot.control.get(..header.msg_controllen as _)?;
+            let control = control.0.get(..header.msg_controllen as _)?;
             Some(Event::Datagram {
                 socket,
-                peer: Peer::from(address::decode(name)?),
+                peer: (*peer)?,
                 local: Received::new(control).arrival(),
-                bytes: bytes.get(..len)?,
+                guess: *guess,
+                bytes: slot.get(NAME_ROOM..)?.get(..len)?,
                 truncated: header.msg_flags & libc::MSG_TRUNC != 0,
             })
         })
     }
+}
+
+/// From one slot to the next, for payloads of `room` bytes: an odd number of cache lines. The first lines of all
+/// slots, which for ACKs are all that is used, would otherwise share a few places of the cache.
+const fn stride(room: usize) -> usize {
+    const LINE: usize = 64;
+    (NAME_ROOM + room).next_multiple_of(LINE) | LINE
 }

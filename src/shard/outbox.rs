@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use core::num::NonZeroU32;
 use core::ops::Range;
 
-use super::address::Name;
 use super::control::Control;
 use super::render::{Rendered, Sends};
 use super::segmentation::Segmentation;
@@ -30,6 +29,8 @@ pub struct Outbox {
     /// Control messages of the sends that need some. Most need none, and a message without them is two cache
     /// lines instead of more than three.
     controls: Vec<Control>,
+    /// Datagrams of all trains that are framed.
+    framed: usize,
     /// The first message that goes out behind the others, whatever its socket.
     windows_from: Option<usize>,
     rendered: Rendered,
@@ -39,7 +40,6 @@ pub struct Outbox {
 #[derive(Clone, Copy)]
 pub(super) struct Message {
     pub(super) route: Route,
-    pub(super) name: Name,
     /// Their place counted from one, where there are control messages.
     control: Option<NonZeroU32>,
     /// The transfer and its first block in this message; `None` for OACK and ERROR.
@@ -139,6 +139,9 @@ impl Outbox {
             } else {
                 0
             };
+            if segment > 0 && layout == Layout::Framed {
+                self.framed += count as usize;
+            }
             let owner = Some((train.ticket, first));
             self.push_message(route, layout, owner, count, segment, start);
         }
@@ -152,6 +155,7 @@ impl Outbox {
     /// Forgets everything and lets the images go.
     pub fn clear(&mut self) {
         self.windows_from = None;
+        self.framed = 0;
         self.messages.clear();
         self.iovecs.clear();
         self.arena.clear();
@@ -210,7 +214,6 @@ impl Outbox {
         let control = self.push_control(route, segment);
         self.messages.push(Message {
             route: *route,
-            name: Name::from(route.peer.to_addr()),
             control,
             owner,
             layout,
@@ -270,6 +273,7 @@ impl Outbox {
             messages: &self.messages,
             controls: &self.controls,
             segmentation,
+            singles_max: self.framed,
         };
         self.rendered.lay_out(sends, &mut self.iovecs, windows_from);
     }

@@ -3,11 +3,11 @@
 
 use core::ops::Range;
 
-use super::address::Name;
+use super::address;
 use super::control::Control;
 use super::outbox::{IOVECS_PER_BLOCK, Layout, Message};
 use super::segmentation::Segmentation;
-use crate::endpoint::SocketId;
+use crate::endpoint::{Peer, SocketId};
 
 /// What one msghdr sends: datagrams `first..first + count` of a message.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,8 @@ pub(super) struct Sends<'a> {
     pub(super) messages: &'a [Message],
     pub(super) controls: &'a [Control],
     pub(super) segmentation: &'a Segmentation,
+    /// Datagrams of all trains, which may have to go out one by one.
+    pub(super) singles_max: usize,
 }
 
 impl Rendered {
@@ -55,13 +57,31 @@ impl Rendered {
         windows_from: usize,
     ) {
         self.clear();
-        self.make_room_for_singles(sends);
+        self.singles.reserve(sends.singles_max);
         for part in [0..windows_from, windows_from..sends.messages.len()] {
-            self.lay_out_part(part, sends, iovecs);
+            match only_socket(sends.messages.get(part.clone()).unwrap_or_default()) {
+                Some(socket) => self.lay_out_all(socket, part, sends, iovecs),
+                None => self.lay_out_sorted(part, sends, iovecs),
+            }
         }
     }
 
-    fn lay_out_part(&mut self, part: Range<usize>, sends: Sends<'_>, iovecs: &mut [libc::iovec]) {
+    /// The usual case: all of them leave from one socket.
+    fn lay_out_all(
+        &mut self,
+        socket: SocketId,
+        part: Range<usize>,
+        sends: Sends<'_>,
+        iovecs: &mut [libc::iovec],
+    ) {
+        let start = self.headers.len();
+        for (index, message) in (0..).zip(sends.messages).take(part.end).skip(part.start) {
+            self.add(index, message, sends, iovecs);
+        }
+        self.runs.push((socket, start..self.headers.len()));
+    }
+
+    fn lay_out_sorted(&mut self, part: Range<usize>, sends: Sends<'_>, iovecs: &mut [libc::iovec]) {
         self.sort_by_socket(part, sends.messages);
         let mut queues = core::mem::take(&mut self.queues);
         for (socket, queue) in (0..).zip(&mut queues) {
@@ -91,18 +111,6 @@ impl Rendered {
         }
     }
 
-    fn make_room_for_singles(&mut self, sends: Sends<'_>) {
-        let single = |message: &&Message| {
-            message.layout == Layout::Framed && !goes_whole(message, sends.segmentation)
-        };
-        let datagrams = sends
-            .messages
-            .iter()
-            .filter(single)
-            .map(|it| it.datagrams as usize);
-        self.singles.reserve(datagrams.sum());
-    }
-
     fn add(&mut self, index: u32, message: &Message, sends: Sends<'_>, iovecs: &mut [libc::iovec]) {
         let whole = goes_whole(message, sends.segmentation);
         let control = message.control(sends.controls);
@@ -121,7 +129,7 @@ impl Rendered {
                 part(message, first, iovecs, &mut self.singles)
             };
             self.headers.push(libc::mmsghdr {
-                msg_hdr: header(&message.name, part, control, whole),
+                msg_hdr: header(&message.route.peer, part, control, whole),
                 msg_len: 0,
             });
             self.pieces.push(piece);
@@ -164,6 +172,13 @@ impl Rendered {
     }
 }
 
+/// The socket of all these messages, if it is one.
+fn only_socket(messages: &[Message]) -> Option<SocketId> {
+    let socket = messages.first()?.route.socket;
+    let is_it = |message: &Message| message.route.socket == socket;
+    messages.iter().all(is_it).then_some(socket)
+}
+
 /// The one datagram number `nth` of a message.
 fn part<'a>(
     message: &Message,
@@ -202,15 +217,16 @@ fn frame(frames: &libc::iovec, segment: u16, nth: usize) -> libc::iovec {
 }
 
 fn header(
-    name: &Name,
+    peer: &Peer,
     iovecs: &mut [libc::iovec],
     control: Option<&Control>,
     whole: bool,
 ) -> libc::msghdr {
     // SAFETY: msghdr is plain data (musl's has private padding); all zero is a valid value.
     let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-    header.msg_name = name.as_ptr().cast_mut();
-    header.msg_namelen = name.len();
+    let (name, name_len) = address::name(peer);
+    header.msg_name = name.cast_mut();
+    header.msg_namelen = name_len;
     header.msg_iov = iovecs.as_mut_ptr();
     header.msg_iovlen = iovecs.len() as _;
     (header.msg_control, header.msg_controllen) = control_fields(control, whole);

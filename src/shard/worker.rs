@@ -253,16 +253,22 @@ impl Loop {
         // One reading serves all datagrams that one wait returned.
         let mut arrived = None;
         backend.turn(outgoing, deadline, &mut |event| match event {
+            Event::Batch {
+                socket,
+                peers,
+                guesses,
+            } => endpoint.foresee(socket, peers, guesses),
             Event::Datagram {
                 socket,
                 peer,
                 local,
+                guess,
                 bytes,
                 ..
             } => {
                 let now = *arrived.get_or_insert_with(clock::now);
                 if let Some(datagram) = desk.sort(now, socket, peer, local, bytes) {
-                    endpoint.datagram(now, &datagram, outside);
+                    endpoint.foreseen(now, &datagram, guess, outside);
                 }
             }
             Event::Unreachable { socket, peer } => match desk.other_owner(socket, peer) {

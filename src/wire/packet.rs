@@ -89,6 +89,7 @@ impl core::error::Error for DecodeError {}
 /// # Errors
 /// When the bytes cannot be a TFTP packet. A malformed option is not such a case: the option is
 /// left out, so that the request still gets its answer.
+#[inline]
 pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, DecodeError> {
     let (opcode, body) = split_u16(bytes)?;
     match opcode {
@@ -137,6 +138,7 @@ fn decode_mode(text: &[u8]) -> Mode {
     }
 }
 
+#[inline]
 fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), DecodeError> {
     match bytes.split_first_chunk::<2>() {
         Some((head, rest)) => Ok((u16::from_be_bytes(*head), rest)),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::harness::{plan, sockets};
-use crate::endpoint::{Access, Guard, Peer, Policy, SocketId};
+use crate::endpoint::{Access, Guard, Guess, Peer, Policy, SocketId};
 use crate::files::{Loader, Root};
 use crate::observe::record::record_queue;
 use crate::shard::interleave::Interleave;
@@ -210,6 +210,7 @@ fn datagram(socket: SocketId, client: u16, local: Option<Arrival>, bytes: &[u8])
         socket,
         peer: Peer::from(SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), client))),
         local,
+        guess: Guess::default(),
         bytes,
         truncated: false,
     }

@@ -178,7 +178,7 @@ impl UringBackend {
             let counters = &mut delivery.counters;
             let taken = self.inbox.take(sockets, socket, counters, on_event);
             self.behind |= taken.behind;
-            port.direct = taken.datagrams > 0;
+            port.gave_directly(taken.datagrams);
             any |= port.direct;
         }
         Ok(any)

@@ -9,7 +9,7 @@ use io_uring::{cqueue, opcode};
 
 use super::buffers::Buffers;
 use super::tag::Tag;
-use crate::endpoint::{Peer, SocketId};
+use crate::endpoint::{Guess, SocketId};
 use crate::limits::{BUSY_DATAGRAMS, BUSY_TURNS, DATA_BUFFERS, REQUEST_BUFFER, RingSize};
 use crate::shard::address::{self, NAME_LEN};
 use crate::shard::backend::Event;
@@ -94,10 +94,23 @@ impl Port {
         None
     }
 
+    /// Direct reading brought so much. After nothing the receive comes back, for the fewer turns the longer
+    /// there had been something.
+    pub(super) fn gave_directly(&mut self, datagrams: usize) {
+        self.direct = datagrams > 0;
+        if self.direct {
+            self.streak = (self.streak + 1).min(BUSY_TURNS - 1);
+        }
+    }
+
     /// A turn is over. Says whether the socket has been busy for so long that its receive should
     /// make room for direct reading.
     pub(super) fn became_busy(&mut self) -> bool {
-        let busy = core::mem::take(&mut self.given) >= BUSY_DATAGRAMS;
+        let given = core::mem::take(&mut self.given);
+        if self.direct {
+            return false;
+        }
+        let busy = given >= BUSY_DATAGRAMS;
         self.streak = if busy && self.receiving && self.role.carries_data() {
             self.streak + 1
         } else {
@@ -128,8 +141,9 @@ impl Port {
         let control = control.get(..control_len.min(control.len()))?;
         Some(Event::Datagram {
             socket,
-            peer: Peer::from(address::decode(name)?),
+            peer: address::decode(name)?,
             local: Received::new(control).arrival(),
+            guess: Guess::default(),
             bytes: payload,
             truncated: flags & libc::MSG_TRUNC as usize != 0,
         })

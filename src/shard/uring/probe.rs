@@ -14,9 +14,10 @@ use super::ring::{Wait, enter, push};
 use super::setup::{Built, Slots};
 use super::tag::Tag;
 use crate::clock;
+use crate::endpoint::Peer;
 use crate::endpoint::SocketId;
 use crate::limits::{PROBE_TRIES, PROBE_WAIT};
-use crate::shard::address::Name;
+use crate::shard::address;
 use crate::shard::backend::Event;
 use crate::transfer::Nanos;
 
@@ -51,15 +52,16 @@ impl Probe {
     fn round_trip(&self, built: &mut Built) -> io::Result<()> {
         const PAYLOAD: &[u8] = b"ringboot";
         let slot = Slots::of(&built.ports).probe();
-        let name = Name::from(self.addr);
+        let peer = Peer::from(self.addr);
+        let (name, name_len) = address::name(&peer);
         let mut iovec = libc::iovec {
             iov_base: PAYLOAD.as_ptr().cast_mut().cast(),
             iov_len: PAYLOAD.len(),
         };
         // SAFETY: msghdr is plain data; all zero is a valid value.
         let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-        header.msg_name = name.as_ptr().cast_mut();
-        header.msg_namelen = name.len();
+        header.msg_name = name.cast_mut();
+        header.msg_namelen = name_len;
         header.msg_iov = &raw mut iovec;
         header.msg_iovlen = 1;
 
