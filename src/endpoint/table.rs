@@ -64,13 +64,16 @@ impl<S: BuildHasher> Table<S> {
 
 /// Most clients have IPv4 addresses, whose keys are one word. Both forms never collide by themselves:
 /// SipHash takes the length in.
+#[inline]
 fn hash<S: BuildHasher>(hasher: &S, (peer, socket): Key) -> u64 {
-    let socket = u64::from(socket.0);
     match peer.key_v4() {
-        Some(numbers) => hasher.hash_one((numbers << 16) | socket),
-        None => {
-            let (ip, numbers) = peer.key();
-            hasher.hash_one((ip, (numbers << 16) | socket))
-        }
+        Some(numbers) => hasher.hash_one((numbers << 16) | u64::from(socket.0)),
+        None => hash_v6(hasher, (peer, socket)),
     }
+}
+
+#[inline(never)]
+fn hash_v6<S: BuildHasher>(hasher: &S, (peer, socket): Key) -> u64 {
+    let (ip, numbers) = peer.key();
+    hasher.hash_one((ip, (numbers << 16) | u64::from(socket.0)))
 }

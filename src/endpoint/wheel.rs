@@ -88,12 +88,10 @@ impl Wheel {
     /// exists already, as it does for almost every ACK.
     pub fn arm(&mut self, slot: u32, deadline: Nanos) {
         let due = self.tick_of(deadline);
-        while !self.timers.has_room(slot as usize + 1) {
-            self.timers.grow(PIECE, Timer::default);
-        }
         let now = self.now;
         let Some(timer) = self.timers.get_mut(slot) else {
-            return;
+            self.make_room(slot);
+            return self.arm(slot, deadline);
         };
         timer.due = Some(Mark::of(due));
         if timer
@@ -103,6 +101,13 @@ impl Wheel {
             return;
         }
         self.link(slot, due);
+    }
+
+    #[cold]
+    fn make_room(&mut self, slot: u32) {
+        while !self.timers.has_room(slot as usize + 1) {
+            self.timers.grow(PIECE, Timer::default);
+        }
     }
 
     /// Nothing is waited for in `slot` any more. Its entry dies when it comes up.

@@ -56,12 +56,12 @@ impl Pace {
     /// Where both a round trip and the time that a burst takes on the path are shorter than a
     /// timer's tick, waiting for one would cost more than a resend does.
     pub fn first(&self, windowsize: u16, round_trip: Nanos) -> u16 {
-        let slow = round_trip >= PACE_WORTH || self.span(self.burst) >= PACE_WORTH;
-        let worth = slow || self.swallowed >= SWALLOWED;
-        if self.is_free(windowsize) || !worth {
+        if self.is_free(windowsize) {
             return windowsize;
         }
-        self.burst
+        let slow = round_trip >= PACE_WORTH || self.span(self.burst) >= PACE_WORTH;
+        let worth = slow || self.swallowed >= SWALLOWED;
+        if worth { self.burst } else { windowsize }
     }
 
     /// Blocks that may follow `elapsed` after those before: what has left the queue meanwhile.
