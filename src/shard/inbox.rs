@@ -30,7 +30,7 @@ pub(super) struct Inbox {
     room: usize,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
-    /// So many headers must be laid out anew: the kernel wrote to them.
+    /// So many headers must be prepared anew: the kernel wrote to them.
     stale: usize,
     /// Whether they were laid out with room for control messages.
     arrivals: bool,
@@ -59,7 +59,8 @@ impl Inbox {
         Self {
             controls: vec![Control([0; CONTROL_LEN]); BATCH].into_boxed_slice(),
             bytes: vec![0; BATCH * stride(room)].into_boxed_slice(),
-            room,
+            // Nothing is laid out yet.
+            room: 0,
             iovecs: vec![no_iovec; BATCH].into_boxed_slice(),
             headers: vec![no_header; BATCH].into_boxed_slice(),
             stale: BATCH,
@@ -164,27 +165,34 @@ impl Inbox {
         count
     }
 
-    /// The kernel overwrites lengths, so the headers that it used are laid out anew.
+    /// The kernel overwrites lengths and flags: those of the headers that it used are set anew.
     fn prepare(&mut self, arrivals: bool, room: usize) {
         if (self.arrivals, self.room) != (arrivals, room) {
             (self.arrivals, self.room) = (arrivals, room);
-            self.stale = BATCH;
+            self.lay_out();
         }
+        for header in self.headers.iter_mut().take(self.stale) {
+            let header = &mut header.msg_hdr;
+            header.msg_namelen = NAME_LEN as libc::socklen_t;
+            header.msg_controllen = if arrivals { CONTROL_LEN as _ } else { 0 };
+            header.msg_flags = 0;
+        }
+    }
+
+    /// Points all headers to their buffers, for the room that the payloads have now.
+    fn lay_out(&mut self) {
+        self.stale = BATCH;
         let controls = self.controls.iter_mut().zip(&mut self.iovecs);
-        let slots = controls.zip(self.bytes.chunks_exact_mut(stride(room)));
-        let headers = self.headers.iter_mut().zip(slots);
-        for (header, ((control, iovec), slot)) in headers.take(self.stale) {
+        let slots = controls.zip(self.bytes.chunks_exact_mut(stride(self.room)));
+        for (header, ((control, iovec), slot)) in self.headers.iter_mut().zip(slots) {
             let (name, payload) = slot.split_at_mut(NAME_ROOM);
             iovec.iov_base = payload.as_mut_ptr().cast();
-            iovec.iov_len = room;
+            iovec.iov_len = self.room;
             let header = &mut header.msg_hdr;
             header.msg_name = name.as_mut_ptr().cast();
-            header.msg_namelen = NAME_LEN as libc::socklen_t;
             header.msg_iov = iovec;
             header.msg_iovlen = 1;
             header.msg_control = control.0.as_mut_ptr().cast();
-            header.msg_controllen = if arrivals { CONTROL_LEN as _ } else { 0 };
-            header.msg_flags = 0;
         }
     }
 
