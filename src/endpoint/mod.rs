@@ -561,14 +561,15 @@ impl<I, S: BuildHasher> Endpoint<I, S> {
 
     fn find(&self, peer: Peer, socket: SocketId) -> Option<Ticket> {
         let key = (peer, socket);
-        self.table.find(key, |slot| self.is_at(key, slot))
+        self.table.find(key, |slot| self.ticket_at(key, slot))
     }
 
     fn verify(&self, key: Key, guess: Guess) -> Option<Ticket> {
-        self.is_at(key, guess.0?)
+        self.ticket_at(key, guess.0?)
     }
 
-    fn is_at(&self, key: Key, slot: u32) -> Option<Ticket> {
+    /// The ticket of the transfer in `slot`, if it has this key.
+    fn ticket_at(&self, key: Key, slot: u32) -> Option<Ticket> {
         let (ticket, tenant) = self.slots.at(slot)?;
         (tenant.route.key() == key).then_some(ticket)
     }

@@ -10,7 +10,7 @@ use super::error::OpenError;
 use super::framed::Frames;
 use super::identity::{Identity, Inode};
 use super::image::Image;
-use crate::limits::{CATALOG_SWEEP_MIN, KEPT_COPY_MAX, KEPT_IDLE, KEPT_IMAGES};
+use crate::limits::{CATALOG_SWEEP_MIN, FRAMES_REST, KEPT_COPY_MAX, KEPT_IDLE, KEPT_IMAGES};
 use crate::transfer::Nanos;
 
 /// The images in use, and a few that were used a moment ago. A clone is the same catalog.
@@ -111,7 +111,7 @@ impl Catalog {
         (dropped, !shelf.kept.is_empty())
     }
 
-    /// Takes frames of `bytes` at least away from images that nobody uses, the longest unused first.
+    /// Takes frames of `bytes` at least away from images that nobody has used for a moment, the longest unused first.
     /// None where all of them together are less: they would be missed for nothing.
     pub(super) fn take_idle_frames(&self, bytes: u64) -> Vec<Frames> {
         self.shelf().take_idle_frames(bytes)
@@ -147,6 +147,8 @@ struct Shelf {
     attic: Vec<Arc<Image>>,
     /// Number of entries at which dead ones are looked for.
     sweep_at: usize,
+    /// The latest time that was told.
+    now: Nanos,
 }
 
 /// An image held so that it outlives its transfers for a moment.
@@ -163,9 +165,9 @@ impl Kept {
         Arc::strong_count(&self.image) == 1
     }
 
-    /// Bytes of frames that nobody would miss at present.
-    fn idle_frames(&self) -> u64 {
-        if self.is_idle() {
+    /// Bytes of frames that nobody would miss at `now`.
+    fn idle_frames(&self, now: Nanos) -> u64 {
+        if self.is_idle() && now - self.used >= FRAMES_REST {
             self.image.framed_bytes()
         } else {
             0
@@ -175,6 +177,7 @@ impl Kept {
 
 impl Shelf {
     fn find(&mut self, key: Key, identity: &Identity, now: Nanos) -> Option<Arc<Image>> {
+        self.now = self.now.max(now);
         let image = self.images.get(&key)?.upgrade()?;
         if image.identity() != identity {
             return None;
@@ -205,6 +208,7 @@ impl Shelf {
     }
 
     fn expire(&mut self, now: Nanos) -> Vec<Arc<Image>> {
+        self.now = self.now.max(now);
         for kept in &mut self.kept {
             // In use is not idle: the mapping of a long transfer should not come down on its
             // shard's thread.
@@ -229,14 +233,16 @@ impl Shelf {
 
     /// Answers with frames to be dropped outside the lock: that unmaps them.
     fn take_idle_frames(&mut self, bytes: u64) -> Vec<Frames> {
-        if self.kept.iter().map(Kept::idle_frames).sum::<u64>() < bytes {
+        let now = self.now;
+        let idle = self.kept.iter().map(|kept| kept.idle_frames(now));
+        if idle.sum::<u64>() < bytes {
             return Vec::new();
         }
         let (images, mut missing) = (&mut self.images, bytes);
         let mut taken = Vec::new();
         self.kept.sort_unstable_by_key(|kept| kept.used);
         for kept in &mut self.kept {
-            let has = kept.idle_frames();
+            let has = kept.idle_frames(now);
             if has == 0 || missing == 0 {
                 continue;
             }

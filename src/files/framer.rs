@@ -227,15 +227,31 @@ mod tests {
         let site = Site::with_room_for(1);
         let first = site.open("a", 1);
         assert!(site.transfers(&first, FRAME_AFTER));
-        let second = site.open("b", 1);
+        let second = site.open("b", 2);
         assert!(!site.transfers(&second, FRAME_AFTER));
         assert!(is_framed(&first), "in use");
         assert_eq!((site.memory.used(), site.memory.refused()), (FRAMED, 1));
 
         drop(first);
+        site.open("b", 3);
         assert!(!site.transfers(&second, FRAME_AGAIN - 1));
         assert!(site.transfers(&second, 1));
         assert_eq!((site.memory.used(), site.memory.refused()), (FRAMED, 1));
+    }
+
+    #[test]
+    fn files_that_are_fetched_in_turns_do_not_take_the_memory_from_each_other() {
+        let site = Site::with_room_for(1);
+        assert!(site.transfers(&site.open("a", 1), FRAME_AFTER));
+        for _ in 0..20 * FRAME_AGAIN {
+            assert!(!site.transfers(&site.open("b", 1), 1));
+            assert!(site.transfers(&site.open("a", 1), 1));
+        }
+        assert_eq!(site.memory.refused(), 20);
+        assert!(
+            site.transfers(&site.open("b", 2), FRAME_AGAIN),
+            "nobody has asked for a since"
+        );
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub const COPIES_TOTAL_MAX: u64 = 256 * 1024 * 1024;
 /// in two block sizes. Files that do not fit beside those in use are served from their mapping.
 pub const FRAME_MEMORY_MIB: u64 = 256;
 
+/// Frames give way only where nobody has asked for their file for so long: files that are fetched in turns
+/// would take the memory from each other without end.
+pub const FRAMES_REST: Nanos = Nanos::from_secs(1);
+
 /// The transfer of a file, with the same block size as others, at which it is laid out in frames.
 /// A file that one client fetches is not worth a second copy in memory.
 pub const FRAME_AFTER: u32 = 2;

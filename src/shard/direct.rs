@@ -141,4 +141,35 @@ mod tests {
         assert_eq!(looked, [true, false, true, true, false, false]);
         assert!(looks.due(at(pause + 3), false));
     }
+
+    /// Turns with enough datagrams until a socket is read directly that was so for `turns` and then gave nothing.
+    fn turns_until_direct_again(turns: u8) -> u8 {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll");
+        let mut watch = Watch::new(epoll);
+        watch.add(&socket, 0).expect("watched");
+        let busy_turns = |watch: &mut Watch| {
+            let mut count = 0;
+            while watch.direct(0).is_none() {
+                count += 1;
+                let gave = watch.gave(socket.as_fd(), SocketId(0), BUSY_DATAGRAMS);
+                gave.expect("epoll");
+            }
+            count
+        };
+        assert_eq!(busy_turns(&mut watch), BUSY_TURNS);
+        for _ in 0..turns {
+            watch.gave_directly(SocketId(0));
+        }
+        let change = watch.change(socket.as_fd(), SocketId(0), EventFlags::IN);
+        change.expect("epoll");
+        busy_turns(&mut watch)
+    }
+
+    #[test]
+    fn a_socket_that_was_busy_for_long_is_soon_read_directly_again() {
+        assert_eq!(turns_until_direct_again(0), BUSY_TURNS);
+        assert_eq!(turns_until_direct_again(2), BUSY_TURNS - 2);
+        assert_eq!(turns_until_direct_again(u8::MAX), 1);
+    }
 }
