@@ -4,12 +4,11 @@
 #[path = "../tests/support/datagram.rs"]
 mod datagram;
 
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 
 use datagram::datagram;
 use ringboot::endpoint::{
-    Effects, Endpoint, OpenRequest, Opened, Policy, Report, Route, Ticket, Train,
+    Effects, Endpoint, Keyed, OpenRequest, Opened, Policy, Report, Route, Ticket, Train,
 };
 use ringboot::transfer::{Nanos, Offer, SizeSaid, negotiate};
 use ringboot::wire::{OptionSet, Packet, decode, packet};
@@ -37,7 +36,7 @@ pub fn answer(request: &[u8]) -> bool {
 
 /// Clients, all served by one endpoint.
 pub struct Farm {
-    pub endpoint: Endpoint<(), BuildHasherDefault<DefaultHasher>>,
+    pub endpoint: Endpoint<(), Keyed>,
     pub outside: Outside,
     pub now: Nanos,
 }
@@ -55,11 +54,7 @@ impl Farm {
     /// Every client has its OACK and has said nothing yet.
     pub fn new(clients: u32, windowsize: u16) -> Self {
         let mut farm = Self {
-            endpoint: Endpoint::new(
-                Policy::default(),
-                BuildHasherDefault::default(),
-                Nanos::ZERO,
-            ),
+            endpoint: Endpoint::new(Policy::default(), Keyed::new([1, 2]), Nanos::ZERO),
             outside: Outside::default(),
             now: Nanos(1),
         };

@@ -21,7 +21,6 @@ mod user;
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::hash::RandomState;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -44,7 +43,7 @@ use crate::limits::{RECEIVE_BUFFER, SEND_BUFFER};
 use crate::observe::admin::{self, Admin, AdminError};
 use crate::shard::{
     BindError, Buffers, IoChoice, Listen, Order, Orders, Plan, Settings, Sockets, ZeroCopy, adopt,
-    bind, join,
+    bind, join, secret_hash,
 };
 use crate::transfer::{MAX_BLKSIZE, Nanos};
 use reload::{Bounds, Reloader, Reread, Told};
@@ -187,7 +186,7 @@ pub fn serve_from(options: &Options, start: Start) -> Result<(), ServeError> {
     let sandbox = Sandbox::enter(mode, user.as_ref(), Grants::of(options));
     let sandbox = sandbox.map_err(ServeError::Sandbox)?;
     let orders = Orders::default();
-    let guard = Guard::new(&options.access, RandomState::new());
+    let guard = Guard::new(&options.access, secret_hash());
     let terms = Arc::new(reload::terms(options, finder, Arc::new(guard)));
     let (news, inbox) = unbounded();
     // From here on a signal is an order, not the end.

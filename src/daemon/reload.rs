@@ -11,6 +11,7 @@ use super::sandbox::Grants;
 use super::{Asking, News, Options, finder, systemd};
 use crate::cli::ServeArgs;
 use crate::config::File;
+use crate::endpoint::{Guard, Keyed};
 use crate::files::Finder;
 use crate::hosts::Directory;
 use crate::limits::RENEWED_WITHIN;
@@ -216,11 +217,7 @@ impl Bounds {
 }
 
 /// What the shards are to know of options.
-pub(super) fn terms(
-    options: &Options,
-    finder: Finder,
-    guard: Arc<crate::endpoint::Guard<std::hash::RandomState>>,
-) -> Terms {
+pub(super) fn terms(options: &Options, finder: Finder, guard: Arc<Guard<Keyed>>) -> Terms {
     let settings = &options.settings;
     Terms {
         finder: Arc::new(finder),

@@ -2,7 +2,6 @@
 //! It never lets one die unnoticed: a server that is half dead is worse than one that is gone.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::hash::RandomState;
 use std::panic;
 use std::process;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::thread::{self, Builder};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{News, Options, ServeError, cores, precedence};
-use crate::endpoint::Guard;
+use crate::endpoint::{Guard, Keyed};
 use crate::files::upload::{self, Finisher, Uploads};
 use crate::files::{Deliver, Finder, FrameMemory, Loader};
 use crate::limits::{LOG_LAST_WORDS, UPLOAD_MEMORY};
@@ -245,7 +244,7 @@ struct Berth {
     upload: Arc<upload::Policy>,
     records: RecordSender,
     finder: Arc<Finder>,
-    guard: Arc<Guard<RandomState>>,
+    guard: Arc<Guard<Keyed>>,
     stats: Arc<Stats>,
     lens: Lens,
 }

@@ -2,7 +2,6 @@
 //! It never waits for anything but its backend.
 
 use core::net::IpAddr;
-use std::hash::RandomState;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -14,12 +13,13 @@ use super::mtu::Mtus;
 use super::outbox::Outbox;
 use super::outside::Outside;
 use super::punctual::Punctual;
+use super::secret::secret_hash;
 use super::sockets::Layout;
 use super::streams::{self, Forwarded};
 use crate::clock;
 use crate::endpoint::{
-    self, Datagram, Endpoint, GroupRange, Guard, Local, Peer, Policy, Refusal, Route, SocketId,
-    Ticket,
+    self, Datagram, Endpoint, GroupRange, Guard, Keyed, Local, Peer, Policy, Refusal, Route,
+    SocketId, Ticket,
 };
 use crate::files::upload::{self, News, UploadError, What};
 use crate::files::{Finder, Image, Opened};
@@ -37,7 +37,7 @@ pub struct Worker {
     /// Where the transfers under way are shown, if somebody wants to see them.
     pub lens: Lens,
     /// Limits that hold for all shards together.
-    pub guard: Arc<Guard<RandomState>>,
+    pub guard: Arc<Guard<Keyed>>,
     pub settings: Settings,
 }
 
@@ -59,7 +59,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Terms {
     pub finder: Arc<Finder>,
-    pub guard: Arc<Guard<RandomState>>,
+    pub guard: Arc<Guard<Keyed>>,
     pub max_windowsize: u16,
     pub max_blksize: Option<u16>,
     pub drain_timeout: Nanos,
@@ -114,12 +114,7 @@ impl Loop {
         settings.policy.groups = settings.own_groups();
         Self {
             mailbox: worker.mailbox,
-            endpoint: Endpoint::guarded(
-                settings.policy,
-                worker.guard,
-                RandomState::new(),
-                clock::now(),
-            ),
+            endpoint: Endpoint::guarded(settings.policy, worker.guard, secret_hash(), clock::now()),
             outside: worker.outside,
             desk: Desk {
                 sockets: worker.sockets,
@@ -431,7 +426,7 @@ impl Loop {
 /// How an endpoint is told of an upload.
 type Tell = fn(&mut Transfers, Nanos, Ticket, Result<(), Refusal<'_>>, &mut Outside);
 
-type Transfers = Endpoint<Arc<Image>, RandomState>;
+type Transfers = Endpoint<Arc<Image>, Keyed>;
 
 /// Sorts what comes in: which socket answers, from which address, with how large a block.
 struct Desk {

@@ -60,7 +60,10 @@ const LAYERS: &[(&str, &[&str])] = &[
 const PURE: [&str; 3] = ["wire", "transfer", "endpoint"];
 
 /// Where a pure module may use a crate beside `core` and `alloc`.
-const PURE_CRATES: &[(&str, &str)] = &[("src/endpoint/table.rs", "hashbrown")];
+const PURE_CRATES: &[(&str, &str)] = &[
+    ("src/endpoint/keyed.rs", "siphasher"),
+    ("src/endpoint/table.rs", "hashbrown"),
+];
 
 /// `std` by its own name, and by the macros that need no name.
 const STD: [&str; 7] = [

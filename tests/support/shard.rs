@@ -1,7 +1,6 @@
 //! One shard of the server on a thread of the test program, for what no process shows from outside.
 //! It never differs from the real one: only the daemon around it is missing.
 
-use std::hash::RandomState;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use ringboot::files::{Deliver, Finder, FrameMemory, Loader, Root};
 use ringboot::observe::record::{RecordReceiver, RecordSender, record_queue};
 use ringboot::shard::{
     Address, Intake, Interleave, IoChoice, Listen, Mailbox, Order, Orders, Outbox, Outside, Plan,
-    Settings, Sockets, Worker, ZeroCopy, bind, mailbox, open,
+    Settings, Sockets, Worker, ZeroCopy, bind, mailbox, open, secret_hash,
 };
 use ringboot::transfer::Nanos;
 
@@ -134,7 +133,7 @@ impl Berth {
             },
             sockets: layout,
             lens: Default::default(),
-            guard: Arc::new(Guard::new(&Access::default(), RandomState::new())),
+            guard: Arc::new(Guard::new(&Access::default(), secret_hash())),
             settings: Settings {
                 policy: self.how.policy,
                 max_blksize: None,

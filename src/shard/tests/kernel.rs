@@ -3,7 +3,6 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::VecDeque;
-use std::hash::RandomState;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::shard::interleave::Interleave;
 use crate::shard::segmentation::Segmentation;
 use crate::shard::{
     Address, Arrival, Backend, Counters, Event, Order, Orders, Outbox, Outside, Settings, Waker,
-    Worker, mailbox,
+    Worker, mailbox, secret_hash,
 };
 use crate::transfer::Nanos;
 use crate::wire::packet;
@@ -106,7 +105,7 @@ pub fn run<F: Farm>(root: &Path, farm: F, answers: Answers) -> F {
             bound: Vec::new(),
         },
         lens: Default::default(),
-        guard: Arc::new(Guard::new(&Access::default(), RandomState::new())),
+        guard: Arc::new(Guard::new(&Access::default(), secret_hash())),
         settings: Settings {
             policy: Policy::default(),
             max_blksize: Some(1468),
