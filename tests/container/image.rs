@@ -25,26 +25,52 @@ pub fn image() -> &'static Image {
     IMAGE.get_or_init(|| Image::build(static_program()))
 }
 
-/// The server as a static program. Built without optimization: about a minute on two cores, once for each change.
+/// The server as a static program: `main.rs` compiled once more, linked with the libraries of the test's own build.
 fn static_program() -> PathBuf {
     if let Some(path) = std::env::var_os("RINGBOOT_STATIC") {
         return path.into();
     }
-    let rustc = Command::new("rustc").arg("-vV").output().expect("rustc");
-    let about = String::from_utf8(rustc.stdout).expect("text");
-    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.expect("rustc knows its host");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ringboot-static");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let target = target.expect("the folder of all builds");
-    succeed(
+    let mut rustc = Command::new("rustc");
+    rustc
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["--edition=2024", "--crate-name=ringboot", "src/main.rs"])
+        .args(["-C", "target-feature=+crt-static", "-L"])
+        .arg(format!("dependency={}/debug/deps", target.display()));
+    for (name, path) in libraries(target) {
+        rustc.arg("--extern").arg(format!("{name}={path}"));
+    }
+    succeed(rustc.arg("-o").arg(&program));
+    program
+}
+
+/// What `main.rs` names, and where cargo has it. With the dependencies of tests, as all features of libraries are then
+/// those of the test's own build, and nothing is left to build.
+fn libraries(target: &Path) -> Vec<(String, String)> {
+    let messages = succeed(
         Command::new("cargo")
-            .args(["build", "--quiet", "--bin", "ringboot", "--target", host])
-            .arg("--target-dir")
-            .arg(target)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("RUSTFLAGS", "-C target-feature=+crt-static"),
+            .args(["build", "--quiet", "--workspace", "--lib"])
+            .args(["--test", "container", "--message-format=json"])
+            .arg("--target-dir")
+            .arg(target),
     );
-    target.join(host).join("debug/ringboot")
+    let messages = messages.lines().map(|line| serde_json::from_str(line));
+    let messages = messages.map(|message: Result<Value, _>| message.expect("JSON"));
+    messages.filter_map(|message| library(&message)).collect()
+}
+
+/// The name and the file of a library that `main.rs` names.
+fn library(message: &Value) -> Option<(String, String)> {
+    let name = message["target"]["name"].as_str()?;
+    let files = message["filenames"].as_array()?.iter();
+    let mut files = files.filter_map(Value::as_str);
+    let file = files.find(|file| file.ends_with(".rlib"))?;
+    ["clap", "ringboot", "tracing"]
+        .contains(&name)
+        .then(|| (name.to_owned(), file.to_owned()))
 }
 
 impl Image {

@@ -77,14 +77,10 @@ fn program() -> &'static Path {
             .and_then(Path::parent)
             .expect("target/profile/deps");
         let mut build = Command::new(env!("CARGO"));
-        build.args([
-            "build",
-            "--quiet",
-            "--package",
-            "ringboot",
-            "--bin",
-            "ringboot",
-        ]);
+        // With a test, as libraries then have the features that they have in a build of all tests, and there is
+        // nothing left to build after one.
+        build.args(["build", "--quiet", "--workspace", "--bin", "ringboot"]);
+        build.args(["--test", "config"]);
         build
             .arg("--target-dir")
             .arg(folder.parent().expect("target"));
