@@ -202,14 +202,15 @@ impl Inbox {
         let slots = self.controls.iter().zip(slots);
         let senders = self.peers.iter().zip(&self.guesses);
         let received = self.headers.iter().zip(slots).zip(senders).take(count);
+        let arrival = |control: &Control, len| Received::new(control.0.get(..len)?).arrival();
         received.filter_map(move |((header, (control, slot)), (peer, guess))| {
             let len = header.msg_len as usize;
             let header = &header.msg_hdr;
-            let control = control.0.get(..header.msg_controllen as _)?;
+            let arrivals = self.arrivals.then_some(header.msg_controllen as _);
             Some(Event::Datagram {
                 socket,
                 peer: (*peer)?,
-                local: Received::new(control).arrival(),
+                local: arrivals.and_then(|len| arrival(control, len)),
                 guess: *guess,
                 bytes: slot.get(NAME_ROOM..)?.get(..len)?,
                 truncated: header.msg_flags & libc::MSG_TRUNC != 0,

@@ -202,6 +202,7 @@ impl Outbox {
         self.arena.extend_from_slice(bytes);
     }
 
+    #[inline]
     fn push_message(
         &mut self,
         route: &Route,
@@ -256,6 +257,20 @@ impl Outbox {
     /// Turns offsets into addresses and lays out one msghdr for each send. Nothing may be pushed
     /// afterwards, until the outbox is cleared.
     pub(super) fn seal(&mut self, segmentation: &Segmentation) {
+        if !self.arena.is_empty() {
+            self.point_into_arena();
+        }
+        let windows_from = self.windows_from.unwrap_or(self.messages.len());
+        let sends = Sends {
+            messages: &self.messages,
+            controls: &self.controls,
+            segmentation,
+            singles_max: self.framed,
+        };
+        self.rendered.lay_out(sends, &mut self.iovecs, windows_from);
+    }
+
+    fn point_into_arena(&mut self) {
         let arena = self.arena.as_mut_ptr();
         for message in &self.messages {
             let stride = match message.layout {
@@ -268,14 +283,6 @@ impl Outbox {
                 iovec.iov_base = arena.wrapping_add(iovec.iov_base.addr()).cast();
             }
         }
-        let windows_from = self.windows_from.unwrap_or(self.messages.len());
-        let sends = Sends {
-            messages: &self.messages,
-            controls: &self.controls,
-            segmentation,
-            singles_max: self.framed,
-        };
-        self.rendered.lay_out(sends, &mut self.iovecs, windows_from);
     }
 
     /// What was laid out by [`seal`](Outbox::seal).

@@ -60,8 +60,8 @@ impl Rendered {
         self.singles.reserve(sends.singles_max);
         for part in [0..windows_from, windows_from..sends.messages.len()] {
             match only_socket(sends.messages.get(part.clone()).unwrap_or_default()) {
-                Some(socket) => self.lay_out_all(socket, part, sends, iovecs),
-                None => self.lay_out_sorted(part, sends, iovecs),
+                Some(socket) => self.lay_out_all(socket, part, &sends, iovecs),
+                None => self.lay_out_sorted(part, &sends, iovecs),
             }
         }
     }
@@ -71,7 +71,7 @@ impl Rendered {
         &mut self,
         socket: SocketId,
         part: Range<usize>,
-        sends: Sends<'_>,
+        sends: &Sends<'_>,
         iovecs: &mut [libc::iovec],
     ) {
         let start = self.headers.len();
@@ -81,7 +81,12 @@ impl Rendered {
         self.runs.push((socket, start..self.headers.len()));
     }
 
-    fn lay_out_sorted(&mut self, part: Range<usize>, sends: Sends<'_>, iovecs: &mut [libc::iovec]) {
+    fn lay_out_sorted(
+        &mut self,
+        part: Range<usize>,
+        sends: &Sends<'_>,
+        iovecs: &mut [libc::iovec],
+    ) {
         self.sort_by_socket(part, sends.messages);
         let mut queues = core::mem::take(&mut self.queues);
         for (socket, queue) in (0..).zip(&mut queues) {
@@ -111,29 +116,43 @@ impl Rendered {
         }
     }
 
-    fn add(&mut self, index: u32, message: &Message, sends: Sends<'_>, iovecs: &mut [libc::iovec]) {
-        let whole = goes_whole(message, sends.segmentation);
+    #[inline]
+    fn add(&mut self, index: u32, message: &Message, sends: &Sends<'_>, all: &mut [libc::iovec]) {
+        let iovecs = all.get_mut(message.iovecs()).unwrap_or_default();
         let control = message.control(sends.controls);
-        let step = if whole { message.datagrams } else { 1 };
-        let mut first = 0;
-        while first < message.datagrams {
-            let piece = Piece {
-                message: index,
-                first,
-                count: step,
-            };
-            let iovecs = iovecs.get_mut(message.iovecs()).unwrap_or_default();
-            let part = if whole {
-                iovecs
-            } else {
-                part(message, first, iovecs, &mut self.singles)
-            };
+        if !goes_whole(message, sends.segmentation) {
+            return self.add_singles(index, message, control, iovecs);
+        }
+        self.headers.push(libc::mmsghdr {
+            msg_hdr: header(&message.route.peer, iovecs, control, true),
+            msg_len: 0,
+        });
+        self.pieces.push(Piece {
+            message: index,
+            first: 0,
+            count: message.datagrams,
+        });
+    }
+
+    /// A train whose datagrams go out one by one.
+    fn add_singles(
+        &mut self,
+        index: u32,
+        message: &Message,
+        control: Option<&Control>,
+        iovecs: &mut [libc::iovec],
+    ) {
+        for first in 0..message.datagrams {
+            let part = part(message, first, iovecs, &mut self.singles);
             self.headers.push(libc::mmsghdr {
-                msg_hdr: header(&message.route.peer, part, control, whole),
+                msg_hdr: header(&message.route.peer, part, control, false),
                 msg_len: 0,
             });
-            self.pieces.push(piece);
-            first += step;
+            self.pieces.push(Piece {
+                message: index,
+                first,
+                count: 1,
+            });
         }
     }
 
