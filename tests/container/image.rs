@@ -57,8 +57,8 @@ fn libraries(target: &Path) -> Vec<(String, String)> {
             .arg("--target-dir")
             .arg(target),
     );
-    let messages = messages.lines().map(|line| serde_json::from_str(line));
-    let messages = messages.map(|message: Result<Value, _>| message.expect("JSON"));
+    let messages = messages.lines().map(serde_json::from_str::<Value>);
+    let messages = messages.map(|message| message.expect("JSON"));
     messages.filter_map(|message| library(&message)).collect()
 }
 
