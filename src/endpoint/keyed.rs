@@ -1,4 +1,4 @@
-//! The keyed hash of the demultiplexing table: SipHash-1-3, as std's, in a form that the compiler inlines.
+//! The keyed hash of the demultiplexing table and of the limits by address: std's SipHash-1-3, which the compiler inlines here.
 //! It never draws its keys: who starts an endpoint does, anew each time, since clients choose their addresses.
 
 use core::hash::BuildHasher;
